@@ -1,0 +1,48 @@
+//! Everything that can grow, and how far. Where the configuration file sets one, this is its default.
+
+/// Open NETCONF sessions of one node.
+pub(crate) const SESSIONS_MAX: usize = 1024;
+/// Bytes of one NETCONF message (`too-big` beyond).
+pub(crate) const MESSAGE_BYTES_MAX: usize = 1 << 30;
+/// Nested elements in a message, and levels of a data tree.
+pub(crate) const DEPTH_MAX: usize = 1024;
+/// Attributes of one element, namespace declarations included.
+pub(crate) const ATTRIBUTES_MAX: usize = 64;
+/// Requests that one session has sent and that are not answered yet; reading stops beyond.
+pub(crate) const REQUESTS_IN_FLIGHT_MAX: usize = 64;
+/// Seconds until a new session must have said hello.
+pub(crate) const HELLO_TIMEOUT_S: u64 = 60;
+/// Authentication attempts of one SSH connection.
+pub(crate) const SSH_AUTH_ATTEMPTS_MAX: usize = 6;
+/// SSH connections that have not authenticated yet.
+pub(crate) const SSH_UNAUTHENTICATED_MAX: usize = 64;
+/// Seconds until an SSH connection must have authenticated.
+pub(crate) const SSH_AUTH_TIMEOUT_S: u64 = 60;
+/// Events that wait for the agent's thread; writers to the queue wait beyond.
+pub(crate) const AGENT_QUEUE_MAX: usize = 4096;
+/// Events that the agent takes between two durable writes.
+pub(crate) const AGENT_BATCH_MAX: usize = 512;
+/// Bytes of one log record.
+pub(crate) const LOG_RECORD_BYTES_MAX: usize = 1 << 30;
+/// Bytes of a preallocated segment of the log. A longer record has a segment of its own.
+pub(crate) const LOG_SEGMENT_BYTES: u64 = 16 << 20;
+/// Bytes of log after which a snapshot is taken.
+pub(crate) const SNAPSHOT_LOG_BYTES: u64 = 64 << 20;
+/// Bytes of disk kept back for what is needed to get out of a full disk.
+pub(crate) const STORAGE_RESERVE_BYTES: u64 = 64 << 20;
+/// Kept entries of the commit history.
+pub(crate) const HISTORY_MAX: usize = 1000;
+/// Errors reported for one validation.
+pub(crate) const VALIDATION_ERRORS_MAX: usize = 100;
+/// Roots that one candidate's footprint holds before it is widened to their parents.
+pub(crate) const FOOTPRINT_ROOTS_MAX: usize = 10_000;
+/// Requests of writers that wait behind an open slot.
+pub(crate) const TX_QUEUE_MAX: usize = 4096;
+/// Milliseconds that a participant has to answer, unless it registered another deadline.
+pub(crate) const PARTICIPANT_DEADLINE_MS: u64 = 5_000;
+/// Bytes of a persist-id.
+pub(crate) const PERSIST_ID_BYTES_MAX: usize = 1024;
+/// Wire session-ids that each boot of a member receives at a time.
+pub(crate) const SESSION_ID_BLOCK: u32 = 1 << 16;
+/// Bytes that a reply gathers before they are handed to the transport.
+pub(crate) const REPLY_CHUNK_BYTES: usize = 64 << 10;

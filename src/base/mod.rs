@@ -1,0 +1,5 @@
+//! Words that every room uses: identities, time, limits.
+
+pub(crate) mod ids;
+pub(crate) mod limits;
+pub(crate) mod time;

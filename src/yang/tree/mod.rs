@@ -1,0 +1,41 @@
+//! The data tree: immutable, persistent, typed by schema number, values canonical.
+//!
+//! A clone is a pointer. Readers see references, never how rows lie in memory; writers take an owned `Container`,
+//! change it and put it back. The tree knows no schema: whoever edits it keeps the invariants.
+
+pub(crate) mod container;
+pub(crate) mod entries;
+pub(crate) mod key;
+
+pub(crate) use container::{Child, ChildRef, Container};
+pub(crate) use entries::{Entries, Place};
+pub(crate) use key::Key;
+
+/// A canonical value: short ones lie inline, longer ones are shared.
+pub(crate) type Text = smol_str::SmolStr;
+
+/// Entries of a list: each holds its key leafs too.
+pub(crate) type List = Entries<Container>;
+
+/// Entries of a leaf-list.
+pub(crate) type LeafList = Entries<Text>;
+
+/// What the boundaries of map nodes depend on. One for all trees of a cluster, drawn when it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Seed(pub(crate) u128);
+
+/// The content of a datastore.
+///
+/// Invariant: no list, leaf-list or non-presence container in it is empty, so that equal content is equal trees.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tree {
+    pub(crate) root: Container,
+    pub(crate) seed: Seed,
+}
+
+impl Tree {
+    /// Nothing.
+    pub(crate) fn empty(seed: Seed) -> Self {
+        Self { root: Container::default(), seed }
+    }
+}

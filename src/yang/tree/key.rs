@@ -36,3 +36,9 @@ impl KeyBuilder {
         Key(self.0.into_boxed_slice())
     }
 }
+
+impl From<&[u8]> for Key {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+}

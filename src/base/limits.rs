@@ -43,6 +43,6 @@ pub(crate) const PARTICIPANT_DEADLINE_MS: u64 = 5_000;
 /// Bytes of a persist-id.
 pub(crate) const PERSIST_ID_BYTES_MAX: usize = 1024;
 /// Wire session-ids that each boot of a member receives at a time.
-pub(crate) const SESSION_ID_BLOCK: u32 = 1 << 16;
+pub(crate) const SESSION_ID_BLOCK: u32 = 1 << 10;
 /// Bytes that a reply gathers before they are handed to the transport.
 pub(crate) const REPLY_CHUNK_BYTES: usize = 64 << 10;

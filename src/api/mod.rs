@@ -1,0 +1,3 @@
+//! What applications say to us, and we to them.
+
+pub(crate) mod hook;

@@ -3,4 +3,5 @@
 
 pub(crate) mod base;
 pub(crate) mod datastore;
+pub(crate) mod raft;
 pub(crate) mod yang;

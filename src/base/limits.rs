@@ -48,3 +48,11 @@ pub(crate) const PERSIST_ID_BYTES_MAX: usize = 1024;
 pub(crate) const SESSION_ID_BLOCK: u32 = 1 << 10;
 /// Bytes that a reply gathers before they are handed to the transport.
 pub(crate) const REPLY_CHUNK_BYTES: usize = 64 << 10;
+/// Bytes of entries in one message between members; a longer entry has a message of its own.
+pub(crate) const RAFT_MESSAGE_BYTES: u64 = 1 << 20;
+/// Messages with entries that are on their way to one member.
+pub(crate) const RAFT_INFLIGHT_MESSAGES_MAX: usize = 256;
+/// Bytes of entries that a leader holds uncommitted; proposals are dropped beyond. One entry is always taken.
+pub(crate) const RAFT_UNCOMMITTED_BYTES_MAX: u64 = 256 << 20;
+/// Bytes of committed entries that are handed out together.
+pub(crate) const RAFT_COMMITTED_BYTES_MAX: u64 = 16 << 20;

@@ -10,6 +10,8 @@ pub(crate) mod entries;
 mod equal;
 pub(crate) mod key;
 pub(crate) mod keypath;
+#[cfg(test)]
+mod laws;
 mod order;
 mod roots;
 

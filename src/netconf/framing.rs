@@ -268,23 +268,25 @@ impl Encoder {
     }
 
     /// A whole message.
-    pub(crate) fn message(&mut self, payload: &str) -> Vec<u8> {
+    pub(crate) fn message(&mut self, payload: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(payload.len() + 32);
         self.piece(payload, &mut out);
         self.end(&mut out);
         out
     }
 
-    /// Appends the next piece of the message. Chunks hold whole characters, because clients decode each on its own.
-    pub(crate) fn piece(&mut self, payload: &str, out: &mut Vec<u8>) {
+    /// Appends the next piece of the message: UTF-8 text that ends with a whole character. So does each chunk, because
+    /// clients decode each on its own.
+    pub(crate) fn piece(&mut self, payload: &[u8], out: &mut Vec<u8>) {
         match self.framing {
-            Framing::EndOfMessage => self.escaped(payload.as_bytes(), out),
+            Framing::EndOfMessage => self.escaped(payload, out),
             Framing::Chunked => {
                 let mut rest = payload;
                 while !rest.is_empty() {
-                    let (chunk, behind) = rest.split_at(self.chunk_end(rest));
+                    let end = self.chunk_end(rest);
+                    let (chunk, behind) = rest.split_at_checked(end).unwrap_or((rest, &[]));
                     out.extend_from_slice(format!("\n#{}\n", chunk.len()).as_bytes());
-                    out.extend_from_slice(chunk.as_bytes());
+                    out.extend_from_slice(chunk);
                     rest = behind;
                 }
             }
@@ -300,14 +302,15 @@ impl Encoder {
         });
     }
 
-    /// Where the chunk that `text` (which is not empty) begins with must end: on a character's boundary and, because
-    /// clients exist that take a line `##` for the end of the message, within such a line. Never 0.
-    fn chunk_end(&self, text: &str) -> usize {
+    /// Where the chunk that `text` (which is not empty) begins with must end: before a character and, because clients
+    /// exist that take a line `##` for the end of the message, within such a line. Never 0.
+    fn chunk_end(&self, text: &[u8]) -> usize {
         let mut end = text.len().min(self.chunk_bytes_max);
-        while end > 0 && !text.is_char_boundary(end) {
+        // No character is longer than four bytes.
+        let shortest = end.saturating_sub(3).max(1);
+        while end > shortest && text.get(end).is_some_and(|byte| is_continuation(*byte)) {
             end -= 1;
         }
-        let end = if end == 0 { text.chars().next().map_or(1, char::len_utf8) } else { end };
         let chunk = text.get(..end).unwrap_or(text);
         hashes_alone(chunk).map_or(end, |at| at + 1)
     }
@@ -326,17 +329,23 @@ impl Encoder {
     }
 }
 
+/// The byte is not the first of its character (RFC 3629, 3).
+fn is_continuation(byte: u8) -> bool {
+    byte & 0b1100_0000 == 0b1000_0000
+}
+
 /// Where in a chunk the first line that is just `##` begins.
-fn hashes_alone(chunk: &str) -> Option<usize> {
+fn hashes_alone(chunk: &[u8]) -> Option<usize> {
     // Looking for one byte is fast, and most chunks hold none.
-    if !chunk.as_bytes().contains(&b'#') {
+    if !chunk.contains(&b'#') {
         return None;
     }
-    let bytes = chunk.as_bytes();
-    chunk.match_indices("##").map(|(at, _)| at).find(|&at| {
-        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-        matches!(before, None | Some(b'\n')) && matches!(bytes.get(at + 2), None | Some(b'\n'))
-    })
+    let alone = |at: usize| {
+        let before = at.checked_sub(1).and_then(|before| chunk.get(before));
+        matches!(before, None | Some(b'\n')) && matches!(chunk.get(at + 2), None | Some(b'\n'))
+    };
+    let pairs = chunk.windows(2).enumerate();
+    pairs.filter(|(_, pair)| *pair == b"##").map(|(at, _)| at).find(|at| alone(*at))
 }
 
 #[cfg(test)]
@@ -477,7 +486,7 @@ mod tests {
         let mut encoder = Encoder::new(framing);
         encoder.chunk_bytes_max = 16;
         let mut out = Vec::new();
-        pieces.iter().for_each(|piece| encoder.piece(piece, &mut out));
+        pieces.iter().for_each(|piece| encoder.piece(piece.as_bytes(), &mut out));
         encoder.end(&mut out);
         String::from_utf8(out).unwrap()
     }

@@ -6,4 +6,5 @@ pub(crate) mod base;
 pub(crate) mod datastore;
 pub(crate) mod io;
 pub(crate) mod netconf;
+pub(crate) mod xml;
 pub(crate) mod yang;

@@ -8,6 +8,8 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 1 << 30;
 pub(crate) const DEPTH_MAX: usize = 1024;
 /// Attributes of one element, namespace declarations included.
 pub(crate) const ATTRIBUTES_MAX: usize = 64;
+/// Namespace declarations that are in scope at one place of a message.
+pub(crate) const DECLARATIONS_MAX: usize = 256;
 /// Requests that one session has sent and that are not answered yet; reading stops beyond.
 pub(crate) const REQUESTS_IN_FLIGHT_MAX: usize = 64;
 /// Seconds until a new session must have said hello.

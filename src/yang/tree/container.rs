@@ -86,6 +86,11 @@ impl Container {
     pub(crate) fn same(&self, other: &Container) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
+
+    /// The content is equal, as can be seen without opening it. False says nothing.
+    pub(crate) fn known_equal(&self, other: &Container) -> bool {
+        self.same(other)
+    }
 }
 
 impl Child {

@@ -1,7 +1,9 @@
 //! The entries of a list or leaf-list, in key order or in the user's.
 
-use super::{Key, Seed};
+use super::diff::{Difference, Placed};
+use super::{Key, Seed, order};
 use crate::yang::schema::Order;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Entries by key. Ordered by system: ascending keys. Ordered by user: as they were inserted and moved.
@@ -11,6 +13,9 @@ pub(crate) struct Entries<V> {
     seed: Seed,
     entries: Arc<Vec<(Key, V)>>,
 }
+
+/// The entry of a key before (with its position) and after.
+type Both<'a, V> = (Option<(usize, &'a V)>, Option<&'a V>);
 
 /// Where a user-ordered entry goes (RFC 7950, 7.8.6).
 #[derive(Debug, Clone, Copy)]
@@ -107,5 +112,44 @@ impl<V: Clone> Entries<V> {
     pub(crate) fn remove(&mut self, key: &Key) -> Option<V> {
         let at = self.position(key).ok()?;
         Some(Arc::make_mut(&mut self.entries).remove(at).1)
+    }
+
+    /// The content is equal, as can be seen without opening it. False says nothing.
+    pub(crate) fn known_equal(&self, other: &Entries<V>) -> bool {
+        Arc::ptr_eq(&self.entries, &other.entries)
+    }
+
+    /// What differs from `self` to `new`.
+    pub(super) fn difference<'a>(&'a self, new: &'a Entries<V>) -> Difference<'a, V> {
+        if self.known_equal(new) {
+            return Difference { entries: Vec::new(), placed: Vec::new() };
+        }
+        let mut all: BTreeMap<&Key, Both<'_, V>> = BTreeMap::new();
+        for (at, (key, value)) in self.iter().enumerate() {
+            all.entry(key).or_default().0 = Some((at, value));
+        }
+        for (key, value) in new.iter() {
+            all.entry(key).or_default().1 = Some(value);
+        }
+        let mut placed = Vec::new();
+        if new.order == Order::User {
+            let stay: Vec<(&Key, usize)> =
+                new.iter().filter_map(|(key, _)| Some((key, all.get(key)?.0?.0))).collect();
+            let pieces: Vec<(usize, usize)> = stay.iter().map(|(_, at)| (*at, 1)).collect();
+            let mut kept =
+                stay.iter().zip(order::kept(&pieces)).filter(|(_, kept)| *kept).peekable();
+            let mut after: Option<&Key> = None;
+            for (key, _) in new.iter() {
+                if kept.next_if(|((other, _), _)| *other == key).is_none() {
+                    placed.push(Placed { key: key.clone(), after: after.cloned() });
+                }
+                after = Some(key);
+            }
+        }
+        let entries = all
+            .into_iter()
+            .map(|(key, (old, new))| (key, old.map(|(_, value)| value), new))
+            .collect();
+        Difference { entries, placed }
     }
 }

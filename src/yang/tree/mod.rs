@@ -3,13 +3,24 @@
 //! A clone is a pointer. Readers see references, never how rows lie in memory; writers take an owned `Container`,
 //! change it and put it back. The tree knows no schema: whoever edits it keeps the invariants.
 
+mod apply;
 pub(crate) mod container;
+pub(crate) mod diff;
 pub(crate) mod entries;
+mod equal;
 pub(crate) mod key;
+pub(crate) mod keypath;
+#[cfg(test)]
+mod laws;
+mod order;
+mod roots;
 
+pub(crate) use apply::{ApplyMismatch, Mismatch};
 pub(crate) use container::{Child, ChildRef, Container};
+pub(crate) use diff::{Change, Diff, EntriesChange, EntryChange, Existence, Placed, diff};
 pub(crate) use entries::{Entries, Place};
 pub(crate) use key::Key;
+pub(crate) use keypath::KeyPath;
 
 /// A canonical value: short ones lie inline, longer ones are shared.
 pub(crate) type Text = smol_str::SmolStr;

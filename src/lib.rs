@@ -3,4 +3,14 @@
 
 pub(crate) mod base;
 pub(crate) mod datastore;
+pub(crate) mod io;
+pub(crate) mod netconf;
+pub(crate) mod raft;
+pub(crate) mod transaction;
+pub(crate) mod xml;
 pub(crate) mod yang;
+
+// Wired as the rooms that they name arrive.
+pub(crate) mod agent {
+    pub(crate) mod event;
+}

@@ -1,0 +1,3 @@
+//! The doors to the world: one file, one door.
+
+pub(crate) mod handle;

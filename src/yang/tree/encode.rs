@@ -87,7 +87,7 @@ impl<'a> Encoder<'a> {
                 Frame::Entries(node, entries) => match entries.next() {
                     Some((key, entry)) => {
                         self.bytes.push(ENTRY);
-                        self.blob(&key.0);
+                        self.blob(key.as_bytes());
                         (Some(Frame::Children(Some(*node), entry.iter())), false)
                     }
                     None => (None, true),
@@ -188,7 +188,7 @@ impl<'a> Encoder<'a> {
     fn items(&mut self, items: &LeafList) {
         for (key, text) in items.iter() {
             self.bytes.push(ITEM);
-            self.blob(&key.0);
+            self.blob(key.as_bytes());
             self.blob(text.as_bytes());
             if self.bytes.len() >= CHUNK_BYTES {
                 self.flush();
@@ -281,7 +281,7 @@ impl<'a> Encoder<'a> {
             }
         };
         self.bytes.push(tag);
-        self.blob(&key.0);
+        self.blob(key.as_bytes());
         inner
     }
 
@@ -301,7 +301,7 @@ impl<'a> Encoder<'a> {
                         EntryChange::Changed(text) => (CHANGED, Some(text)),
                     };
                     self.bytes.push(tag);
-                    self.blob(&key.0);
+                    self.blob(key.as_bytes());
                     if let Some(text) = text {
                         self.blob(text.as_bytes());
                     }
@@ -315,10 +315,10 @@ impl<'a> Encoder<'a> {
     fn placed(&mut self, placed: &[Placed]) {
         for Placed { key, after } in placed {
             self.bytes.push(PLACED);
-            self.blob(&key.0);
+            self.blob(key.as_bytes());
             self.bytes.push(u8::from(after.is_some()));
             if let Some(after) = after {
-                self.blob(&after.0);
+                self.blob(after.as_bytes());
             }
         }
     }

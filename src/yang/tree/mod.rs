@@ -18,6 +18,7 @@ pub(crate) mod key;
 pub(crate) mod keypath;
 #[cfg(test)]
 mod laws;
+mod leafs;
 pub(crate) mod names;
 mod order;
 mod pages;

@@ -222,6 +222,13 @@ impl Container {
     }
 }
 
+impl Mixed {
+    /// All children in schema order.
+    pub(super) fn iter(&self) -> Children<'_> {
+        Children::new(Leafs::new(&self.leafs), &self.inner)
+    }
+}
+
 impl Drop for Mixed {
     fn drop(&mut self) {
         // Level by level, so that the depth of the data is not the depth of the stack.

@@ -8,6 +8,7 @@ mod compare;
 pub(crate) mod container;
 pub(crate) mod decode;
 pub(crate) mod diff;
+mod digest;
 pub(crate) mod encode;
 pub(crate) mod entries;
 #[cfg(test)]

@@ -16,6 +16,9 @@ mod sessions;
 mod slot;
 mod transactions;
 
+#[cfg(test)]
+mod tests;
+
 use crate::api::hook::{CallId, HookAnswer};
 use crate::base::ids::{Boot, Incarnation, LogIndex, Revision, SessionId, Term, TxId};
 use crate::base::time::{Now, Timestamp};

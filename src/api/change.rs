@@ -3,8 +3,9 @@
 use crate::base::ids::{Revision, SessionId};
 use crate::yang::path::{InstancePath, Selector};
 use crate::yang::schema::{NodeId, Schema};
-use crate::yang::tree::diff::{Change as TreeChange, Diff, EntriesChange, EntryChange, diff};
-use crate::yang::tree::{ChildRef, Container, Key, LeafList, List, Text, Tree};
+use crate::yang::tree::{
+    Change as TreeChange, ChildRef, Container, Diff, EntriesChange, EntryChange, Key, LeafList, List, Text, Tree, diff,
+};
 use std::sync::Arc;
 
 /// A configuration: immutable, cheap to clone.

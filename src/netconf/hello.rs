@@ -1,6 +1,6 @@
 //! The `<hello>` of both sides (RFC 6241, 8.1): which capabilities there are, and how they are written.
 
-use super::operation::Datastore;
+use crate::datastore::store::Datastore;
 use crate::yang::schema::{Module, Schema};
 
 /// What can be switched on and off. The rest is always there.

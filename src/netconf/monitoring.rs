@@ -2,7 +2,7 @@
 
 use super::grow::Grow;
 use super::hello::Features;
-use super::operation::Datastore;
+use crate::datastore::store::Datastore;
 use super::state::{Counters, LockState, SessionState, Statistics, Transport, View};
 use crate::yang::schema::{Module, Schema};
 use crate::yang::tree::Container;

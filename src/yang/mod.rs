@@ -7,4 +7,5 @@ pub(crate) mod path;
 pub(crate) mod schema;
 pub(crate) mod tree;
 pub(crate) mod types;
+pub(crate) mod validate;
 pub(crate) mod xsd_regex;

@@ -12,6 +12,8 @@ pub(crate) const ATTRIBUTES_MAX: usize = 64;
 pub(crate) const DECLARATIONS_MAX: usize = 256;
 /// Requests that one session has sent and that are not answered yet; reading stops beyond.
 pub(crate) const REQUESTS_IN_FLIGHT_MAX: usize = 64;
+/// Bytes of messages that one session has received and not looked at; reading stops beyond.
+pub(crate) const READ_AHEAD_BYTES: usize = 1 << 20;
 /// Seconds until a new session must have said hello.
 pub(crate) const HELLO_TIMEOUT_S: u64 = 60;
 /// Authentication attempts of one SSH connection.

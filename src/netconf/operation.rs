@@ -2,7 +2,7 @@
 
 use crate::base::ids::SessionId;
 use crate::datastore::edit::Edit;
-use crate::datastore::store::Datastore;
+pub(crate) use crate::datastore::store::Datastore;
 
 /// An operation that changes something or asks the agent's opinion. Reads are answered from a view, without the agent.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,6 +3,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod base;
+pub(crate) mod daemon;
 pub(crate) mod datastore;
 pub(crate) mod io;
 pub(crate) mod netconf;

@@ -8,8 +8,12 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 1 << 30;
 pub(crate) const DEPTH_MAX: usize = 1024;
 /// Attributes of one element, namespace declarations included.
 pub(crate) const ATTRIBUTES_MAX: usize = 64;
+/// Namespace declarations that are in scope at one place of a message.
+pub(crate) const DECLARATIONS_MAX: usize = 256;
 /// Requests that one session has sent and that are not answered yet; reading stops beyond.
 pub(crate) const REQUESTS_IN_FLIGHT_MAX: usize = 64;
+/// Bytes of messages that one session has received and not looked at; reading stops beyond.
+pub(crate) const READ_AHEAD_BYTES: usize = 1 << 20;
 /// Seconds until a new session must have said hello.
 pub(crate) const HELLO_TIMEOUT_S: u64 = 60;
 /// Authentication attempts of one SSH connection.
@@ -43,9 +47,17 @@ pub(crate) const PARTICIPANT_DEADLINE_MS: u64 = 5_000;
 /// Bytes of a persist-id.
 pub(crate) const PERSIST_ID_BYTES_MAX: usize = 1024;
 /// Wire session-ids that each boot of a member receives at a time.
-pub(crate) const SESSION_ID_BLOCK: u32 = 1 << 16;
+pub(crate) const SESSION_ID_BLOCK: u32 = 1 << 10;
 /// Bytes that a reply gathers before they are handed to the transport.
 pub(crate) const REPLY_CHUNK_BYTES: usize = 64 << 10;
+/// Bytes of entries in one message between members; a longer entry has a message of its own.
+pub(crate) const RAFT_MESSAGE_BYTES: u64 = 1 << 20;
+/// Messages with entries that are on their way to one member.
+pub(crate) const RAFT_INFLIGHT_MESSAGES_MAX: usize = 256;
+/// Bytes of entries that a leader holds uncommitted; proposals are dropped beyond. One entry is always taken.
+pub(crate) const RAFT_UNCOMMITTED_BYTES_MAX: u64 = 256 << 20;
+/// Bytes of committed entries that are handed out together.
+pub(crate) const RAFT_COMMITTED_BYTES_MAX: u64 = 16 << 20;
 /// Seconds that a write to a client may make no progress at all. A slow client is served; one that stopped is not.
 pub(crate) const WRITE_STALL_TIMEOUT_S: u64 = 600;
 /// Seconds that a session waits for the agent to confirm its end, and a transport for its last bytes to leave.

@@ -1,6 +1,16 @@
 //! `rpc-error` (RFC 6241, 4.3 and appendix A).
 
+use crate::xml::Writer;
+use crate::yang::error::{DataError, DataErrorKind};
 use crate::yang::path::InstancePath;
+use crate::yang::print::PrefixSink;
+use crate::yang::print::instance_identifier;
+use crate::yang::schema::Schema;
+
+/// The namespace of RFC 7950's elements in `error-info`.
+const YANG_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:1";
+/// The namespace of our own elements in `error-info`.
+pub(crate) const QUORATE_NAMESPACE: &str = "urn:quorate:netconf";
 
 /// One `rpc-error` of severity error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,5 +105,180 @@ impl RpcError {
     pub(crate) fn at(mut self, path: InstancePath) -> Self {
         self.path = Some(path);
         self
+    }
+}
+
+impl ErrorType {
+    /// As `error-type` has it.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Transport => "transport",
+            Self::Rpc => "rpc",
+            Self::Protocol => "protocol",
+            Self::Application => "application",
+        }
+    }
+}
+
+impl ErrorTag {
+    /// As `error-tag` has it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::InUse => "in-use",
+            Self::InvalidValue => "invalid-value",
+            Self::TooBig => "too-big",
+            Self::MissingAttribute => "missing-attribute",
+            Self::BadAttribute => "bad-attribute",
+            Self::UnknownAttribute => "unknown-attribute",
+            Self::MissingElement => "missing-element",
+            Self::BadElement => "bad-element",
+            Self::UnknownElement => "unknown-element",
+            Self::UnknownNamespace => "unknown-namespace",
+            Self::AccessDenied => "access-denied",
+            Self::LockDenied => "lock-denied",
+            Self::ResourceDenied => "resource-denied",
+            Self::RollbackFailed => "rollback-failed",
+            Self::DataExists => "data-exists",
+            Self::DataMissing => "data-missing",
+            Self::OperationNotSupported => "operation-not-supported",
+            Self::OperationFailed => "operation-failed",
+            Self::MalformedMessage => "malformed-message",
+        }
+    }
+}
+
+/// The table of RFC 7950 8.3 and 15. Faults of data are of the application layer.
+impl From<DataError> for RpcError {
+    fn from(error: DataError) -> Self {
+        use DataErrorKind as Kind;
+        use ErrorInfo::{BadAttribute, BadElement, BadNamespace};
+        let (tag, info) = match error.kind {
+            Kind::InvalidValue => (ErrorTag::InvalidValue, vec![]),
+            Kind::MissingKey { key } => (ErrorTag::MissingElement, vec![BadElement(key)]),
+            Kind::MissingElement { element } => {
+                (ErrorTag::MissingElement, vec![BadElement(element)])
+            }
+            Kind::BadElement { element } => (ErrorTag::BadElement, vec![BadElement(element)]),
+            Kind::UnknownElement { element } => {
+                (ErrorTag::UnknownElement, vec![BadElement(element)])
+            }
+            Kind::UnknownNamespace { element, namespace } => {
+                (ErrorTag::UnknownNamespace, vec![BadElement(element), BadNamespace(namespace)])
+            }
+            Kind::BadAttribute { attribute, element } => {
+                (ErrorTag::BadAttribute, vec![BadAttribute(attribute), BadElement(element)])
+            }
+            Kind::MissingAttribute { attribute, element } => {
+                (ErrorTag::MissingAttribute, vec![BadAttribute(attribute), BadElement(element)])
+            }
+            Kind::UnknownAttribute { attribute, element } => {
+                (ErrorTag::UnknownAttribute, vec![BadAttribute(attribute), BadElement(element)])
+            }
+            Kind::DataExists => (ErrorTag::DataExists, vec![]),
+            Kind::DataMissing => (ErrorTag::DataMissing, vec![]),
+            Kind::NotUnique { non_unique } => (
+                ErrorTag::OperationFailed,
+                non_unique.into_iter().map(ErrorInfo::NonUnique).collect(),
+            ),
+            Kind::OperationFailed => (ErrorTag::OperationFailed, vec![]),
+            Kind::MissingChoice { choice } => {
+                (ErrorTag::DataMissing, vec![ErrorInfo::MissingChoice(choice)])
+            }
+            Kind::NotSupported => (ErrorTag::OperationNotSupported, vec![]),
+            Kind::TooBig => (ErrorTag::TooBig, vec![]),
+        };
+        Self {
+            error_type: ErrorType::Application,
+            tag,
+            app_tag: error.app_tag,
+            path: error.path,
+            message: error.message,
+            info,
+        }
+    }
+}
+
+/// Writes one `<rpc-error>` into a `<rpc-reply>`, whose default namespace is the protocol's.
+pub(crate) fn write_error(writer: &mut Writer<'_>, error: &RpcError, schema: &Schema) {
+    writer.start("rpc-error");
+    writer.leaf("error-type", error.error_type.as_str());
+    writer.leaf("error-tag", error.tag.as_str());
+    writer.leaf("error-severity", "error");
+    if let Some(app_tag) = &error.app_tag {
+        writer.leaf("error-app-tag", app_tag);
+    }
+    if let Some(path) = &error.path {
+        write_path(writer, "error-path", None, path, schema);
+    }
+    // Clients exist that fail on an empty message.
+    let message = if error.message.is_empty() { error.tag.as_str() } else { &error.message };
+    writer.start("error-message").attribute("xml:lang", "en").text(message).end("error-message");
+    if !error.info.is_empty() {
+        writer.start("error-info");
+        for info in &error.info {
+            write_info(writer, info, schema);
+        }
+        writer.end("error-info");
+    }
+    writer.end("rpc-error");
+}
+
+fn write_info(writer: &mut Writer<'_>, info: &ErrorInfo, schema: &Schema) {
+    let mut leaf = |name: &str, namespace: Option<&str>, text: &str| {
+        writer.start(name);
+        if let Some(namespace) = namespace {
+            writer.default_namespace(namespace);
+        }
+        writer.text(text).end(name);
+    };
+    match info {
+        ErrorInfo::BadAttribute(name) => leaf("bad-attribute", None, name),
+        ErrorInfo::BadElement(name) => leaf("bad-element", None, name),
+        ErrorInfo::BadNamespace(namespace) => leaf("bad-namespace", None, namespace),
+        ErrorInfo::SessionId(session) => leaf("session-id", None, &session.to_string()),
+        ErrorInfo::MissingChoice(choice) => leaf("missing-choice", Some(YANG_NAMESPACE), choice),
+        ErrorInfo::Quorate { element, text } => leaf(element, Some(QUORATE_NAMESPACE), text),
+        ErrorInfo::NonUnique(path) => {
+            write_path(writer, "non-unique", Some(YANG_NAMESPACE), path, schema);
+        }
+    }
+}
+
+/// An element whose text is an instance-identifier (RFC 7950, 9.13). It declares the prefixes that this uses.
+fn write_path(
+    writer: &mut Writer<'_>,
+    element: &str,
+    namespace: Option<&str>,
+    path: &InstancePath,
+    schema: &Schema,
+) {
+    let mut declarations = Declarations::default();
+    let text = instance_identifier(schema, path, &mut declarations);
+    writer.start(element);
+    if let Some(namespace) = namespace {
+        writer.default_namespace(namespace);
+    }
+    for (namespace, prefix) in &declarations.0 {
+        writer.declare(prefix, namespace);
+    }
+    writer.text(&text).end(element);
+}
+
+/// Namespaces and the prefixes that an element declares for them: the preferred one or, where two modules prefer the
+/// same, with a number behind it.
+#[derive(Debug, Default)]
+struct Declarations(Vec<(String, String)>);
+
+impl PrefixSink for Declarations {
+    fn prefix(&mut self, namespace: &str, preferred: &str) -> String {
+        if let Some((_, prefix)) = self.0.iter().find(|(known, _)| known == namespace) {
+            return prefix.clone();
+        }
+        let taken = |prefix: &str| self.0.iter().any(|(_, other)| other == prefix);
+        let numbered = (1u32..).map(|number| format!("{preferred}{number}"));
+        let mut wanted = std::iter::once(preferred.to_owned()).chain(numbered);
+        let prefix = wanted.find(|prefix| !taken(prefix)).unwrap_or_default();
+        self.0.push((namespace.to_owned(), prefix.clone()));
+        prefix
     }
 }

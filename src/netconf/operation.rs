@@ -51,8 +51,9 @@ pub(crate) enum ConfigSource {
 /// `test-option` (RFC 6241, 7.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum TestOption {
-    /// The default where :validate is advertised, as it is here.
+    /// Nothing was said. Running is tested before it is set; an edit of the candidate is not, its commit is.
     #[default]
+    Unstated,
     TestThenSet,
     Set,
     TestOnly,

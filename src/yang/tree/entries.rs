@@ -1,7 +1,9 @@
 //! The entries of a list or leaf-list, in key order or in the user's.
 
-use super::{Key, Seed};
+use super::diff::{Difference, Placed};
+use super::{Key, Seed, order};
 use crate::yang::schema::Order;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Entries by key. Ordered by system: ascending keys. Ordered by user: as they were inserted and moved.
@@ -12,6 +14,9 @@ pub(crate) struct Entries<V> {
     entries: Arc<Vec<(Key, V)>>,
 }
 
+/// The entry of a key before (with its position) and after.
+type Both<'a, V> = (Option<(usize, &'a V)>, Option<&'a V>);
+
 /// Where a user-ordered entry goes (RFC 7950, 7.8.6).
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Place<'a> {
@@ -19,6 +24,18 @@ pub(crate) enum Place<'a> {
     Last,
     Before(&'a Key),
     After(&'a Key),
+}
+
+/// Entries in order.
+#[derive(Debug, Clone)]
+pub(crate) struct Iter<'a, V>(std::slice::Iter<'a, (Key, V)>);
+
+impl<'a, V> Iterator for Iter<'a, V> {
+    type Item = (&'a Key, &'a V);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|(key, value)| (key, value))
+    }
 }
 
 impl<V: Clone> Entries<V> {
@@ -57,8 +74,8 @@ impl<V: Clone> Entries<V> {
     }
 
     /// All entries in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &V)> + '_ {
-        self.entries.iter().map(|(key, value)| (key, value))
+    pub(crate) fn iter(&self) -> Iter<'_, V> {
+        Iter(self.entries.iter())
     }
 
     /// The entries behind the one with `key` (which must be there for a user-ordered one), in order.
@@ -107,5 +124,78 @@ impl<V: Clone> Entries<V> {
     pub(crate) fn remove(&mut self, key: &Key) -> Option<V> {
         let at = self.position(key).ok()?;
         Some(Arc::make_mut(&mut self.entries).remove(at).1)
+    }
+
+    /// The content is equal, as can be seen without opening it. False says nothing.
+    pub(crate) fn known_equal(&self, other: &Entries<V>) -> bool {
+        Arc::ptr_eq(&self.entries, &other.entries)
+    }
+
+    /// What differs from `self` to `new`.
+    pub(super) fn difference<'a>(&'a self, new: &'a Entries<V>) -> Difference<'a, V> {
+        if self.known_equal(new) {
+            return Difference { entries: Vec::new(), placed: Vec::new() };
+        }
+        let mut all: BTreeMap<&Key, Both<'_, V>> = BTreeMap::new();
+        for (at, (key, value)) in self.iter().enumerate() {
+            all.entry(key).or_default().0 = Some((at, value));
+        }
+        for (key, value) in new.iter() {
+            all.entry(key).or_default().1 = Some(value);
+        }
+        let mut placed = Vec::new();
+        if new.order == Order::User {
+            let stay: Vec<(&Key, usize)> =
+                new.iter().filter_map(|(key, _)| Some((key, all.get(key)?.0?.0))).collect();
+            let pieces: Vec<(usize, usize)> = stay.iter().map(|(_, at)| (*at, 1)).collect();
+            let mut kept =
+                stay.iter().zip(order::kept(&pieces)).filter(|(_, kept)| *kept).peekable();
+            let mut after: Option<&Key> = None;
+            for (key, _) in new.iter() {
+                if kept.next_if(|((other, _), _)| *other == key).is_none() {
+                    placed.push(Placed { key: key.clone(), after: after.cloned() });
+                }
+                after = Some(key);
+            }
+        }
+        let entries = all
+            .into_iter()
+            .map(|(key, (old, new))| (key, old.map(|(_, value)| value), new))
+            .collect();
+        Difference { entries, placed }
+    }
+}
+
+/// Makes entries in their order, in linear time.
+#[derive(Debug)]
+pub(crate) struct EntriesBuilder<V>(Entries<V>);
+
+impl<V: Clone> EntriesBuilder<V> {
+    /// No entries yet.
+    pub(crate) fn new(order: Order, seed: Seed) -> Self {
+        Self(Entries::new(order, seed))
+    }
+
+    /// Who orders the entries.
+    pub(crate) fn order(&self) -> Order {
+        self.0.order()
+    }
+
+    /// Adds the next entry. False, and nothing changed, if the key does not follow the one before (ordered by system)
+    /// or is there already (by user).
+    pub(crate) fn push(&mut self, key: Key, value: V) -> bool {
+        let fits = match self.0.order {
+            Order::System => self.0.entries.last().is_none_or(|(last, _)| *last < key),
+            Order::User => self.0.get(&key).is_none(),
+        };
+        if fits {
+            self.0.insert(key, value);
+        }
+        fits
+    }
+
+    /// The entries.
+    pub(crate) fn finish(self) -> Entries<V> {
+        self.0
     }
 }

@@ -8,3 +8,4 @@ pub(crate) mod service;
 pub(crate) mod shutdown;
 pub(crate) mod ssh;
 pub(crate) mod tasks;
+pub(crate) mod unix;

@@ -1,0 +1,6 @@
+//! The agent as a process: its configuration, its log, its listeners, how it starts and ends.
+
+pub(crate) mod configuration;
+pub(crate) mod logging;
+pub(crate) mod readiness;
+pub(crate) mod users;

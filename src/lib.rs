@@ -3,5 +3,7 @@
 
 pub(crate) mod base;
 pub(crate) mod datastore;
+pub(crate) mod io;
 pub(crate) mod raft;
+pub(crate) mod storage;
 pub(crate) mod yang;

@@ -1,0 +1,3 @@
+//! The shell: one file for each thing outside.
+
+pub(crate) mod disk;

@@ -10,6 +10,7 @@ pub(crate) mod io;
 pub(crate) mod netconf;
 pub(crate) mod raft;
 pub(crate) mod replication;
+pub(crate) mod storage;
 pub(crate) mod transaction;
 pub(crate) mod xml;
 pub(crate) mod yang;

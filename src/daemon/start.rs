@@ -1,6 +1,6 @@
 //! From configuration to a running engine: models, data directory, log, agent. Any fault here is one line and no start.
 
-use super::configuration::Configuration;
+use super::configuration::{Configuration, value};
 use super::engine::{self, Parts, Running};
 use super::participants::Participants;
 use crate::agent::slot::Registration as SlotRegistration;
@@ -10,7 +10,7 @@ use crate::api::participant::{Participant, Registration};
 use crate::base::ids::{Boot, Incarnation};
 use crate::base::limits::PARTICIPANTS_MAX;
 use crate::datastore::edit::Edit;
-use crate::datastore::store::Datastores;
+use crate::datastore::store::{Datastores, Presence, RunningAccess};
 use crate::io::disk::RealDisk;
 use crate::io::random;
 use crate::netconf::state::View;
@@ -53,17 +53,13 @@ pub(crate) fn start(
     let state = recovered_state(&disk, &raft, schema, &identity)?;
     let base = raft.base();
     let node = Node::new(&node_config(&identity)?, raft)?;
-    let datastores = Datastores::new(
-        configuration.datastores.running_access,
-        configuration.datastores.candidate,
-        crate::datastore::store::Presence::Off,
-    )?;
+    let datastores = datastores(configuration)?;
     let view = Arc::new(view_of(&state, datastores));
     let parameters = Parameters {
         schema: Arc::clone(schema),
         incarnation: identity.incarnation,
         boot: identity.boot,
-        name: configuration.node_name.clone(),
+        name: crate::io::host::name(),
         datastores,
         sessions_max: configuration.sessions.max,
         initial,
@@ -77,6 +73,17 @@ pub(crate) fn start(
     let participants = Participants::start(numbered.collect(), schema, &answers)?;
     let schema = Arc::clone(schema);
     Ok(engine::start(Parts { agent, disk, log, schema, participants, hook_answers, view })?)
+}
+
+/// What the configuration asks for; there is no startup datastore.
+pub(crate) fn datastores(configuration: &Configuration) -> anyhow::Result<Datastores> {
+    let running = match configuration.datastores.running_access {
+        value::RunningAccess::ReadWrite => RunningAccess::ReadWrite,
+        value::RunningAccess::ThroughCandidate => RunningAccess::ThroughCandidate,
+    };
+    let candidate =
+        if configuration.datastores.candidate { Presence::On } else { Presence::Off };
+    Ok(Datastores::new(running, candidate, Presence::Off)?)
 }
 
 /// The identity of this directory: a new life of it, or a new cluster of one in an empty directory.

@@ -3,6 +3,7 @@
 pub(crate) mod clock;
 pub(crate) mod disk;
 pub(crate) mod handle;
+pub(crate) mod host;
 pub(crate) mod password;
 pub(crate) mod random;
 pub(crate) mod service;

@@ -3,6 +3,7 @@
 use super::path::InstancePath;
 use super::schema::Schema;
 use super::tree::Tree;
+use super::types::PrefixSink;
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -26,8 +27,4 @@ impl Printer {
 
 pub(crate) fn instance_identifier(_: &Schema, _: &InstancePath, _: &mut dyn PrefixSink) -> String {
     String::new()
-}
-
-pub(crate) trait PrefixSink {
-    fn prefix(&mut self, namespace: &str, preferred: &str) -> String;
 }

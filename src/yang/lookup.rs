@@ -106,9 +106,24 @@ impl Schema {
 
     /// The action with this name below a data node.
     pub(crate) fn action(&self, parent: NodeId, namespace: Option<&str>, name: &str) -> Lookup {
-        let mut actions = self.node(parent).actions.clone();
-        actions.sort_by_key(|id| (&*self.node(*id).name, self.node(*id).module));
-        self.in_namespace_or_any(&actions, namespace, name)
+        self.in_namespace_or_any(&self.sorted(&self.node(parent).actions), namespace, name)
+    }
+
+    /// The notification with this name below a data node.
+    pub(crate) fn nested_notification(
+        &self,
+        parent: NodeId,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Lookup {
+        self.in_namespace_or_any(&self.sorted(&self.node(parent).notifications), namespace, name)
+    }
+
+    /// The ids in the order of names.
+    fn sorted(&self, ids: &[NodeId]) -> Vec<NodeId> {
+        let mut ids = ids.to_vec();
+        ids.sort_by_key(|id| (&*self.node(*id).name, self.node(*id).module));
+        ids
     }
 
     fn index_slot(&self, parent: Option<NodeId>) -> &[NodeId] {

@@ -307,6 +307,8 @@ pub(crate) enum ForeignText {
     Plain,
     /// `yang:xpath1.0`: prefixes anywhere in an expression.
     Xpath,
+    /// RFC 8341's `node-instance-identifier`: an instance-identifier that may leave out keys. It has a native form.
+    NodeInstanceIdentifier,
 }
 
 /// A pattern of a string type.

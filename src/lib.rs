@@ -14,3 +14,6 @@ pub(crate) mod storage;
 pub(crate) mod transaction;
 pub(crate) mod xml;
 pub(crate) mod yang;
+
+pub use api::change::{Change, Configuration, Item, ItemKind};
+pub use api::participant::{Alarm, Participant, Refusal, Registration};

@@ -4,7 +4,7 @@ use crate::api::change::{Change, Configuration};
 use crate::api::hook::{Call, CallId, HookAnswer, HookCall, ParticipantId, Proposed};
 use crate::api::participant::{Participant, Refusal};
 use crate::base::ids::Revision;
-use crate::netconf::payload::read_fragment;
+use crate::netconf::document::read_fragment;
 use crate::yang::schema::Schema;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -120,9 +120,9 @@ impl Worker {
     fn amendment(&self, answer: Option<Result<Option<String>, Refusal>>) -> HookAnswer {
         match answer {
             Some(Ok(None)) => HookAnswer::Yes,
-            Some(Ok(Some(xml))) => match read_fragment(xml.as_bytes(), &self.schema) {
+            Some(Ok(Some(xml))) => match read_fragment(&xml, &self.schema) {
                 Ok(edit) => HookAnswer::Amend(edit),
-                Err(error) => HookAnswer::No(format!("what it wants to change: {}", error.message)),
+                Err(error) => HookAnswer::No(format!("what it wants to change: {error}")),
             },
             Some(Err(refusal)) => HookAnswer::No(refusal.0),
             None => HookAnswer::No(PANICKED.to_owned()),

@@ -150,7 +150,7 @@ fn read_initial(configuration: &Configuration, schema: &Schema) -> anyhow::Resul
     let Some(path) = &configuration.initial_config else { return Ok(None) };
     let text = std::fs::read(path)
         .with_context(|| format!("the initial configuration {} cannot be read", path.display()))?;
-    let edit = crate::netconf::payload::read_document(&text, schema).map_err(|error| {
+    let edit = crate::netconf::document::read_document(&text, schema).map_err(|error| {
         anyhow::anyhow!("the initial configuration {} is refused: {error}", path.display())
     })?;
     Ok(Some(edit))
@@ -166,7 +166,7 @@ fn register(schema: &Schema, participants: &[Registered]) -> anyhow::Result<Vec<
     numbered
         .map(|((registration, _), number)| {
             let path = |text: &String| {
-                crate::api::path::parse_schema_path(schema, text).with_context(|| {
+                crate::yang::path_text::parse_schema_path(schema, text).with_context(|| {
                     let name = &registration.name;
                     format!("participant {name} is registered for {text}, which is no data node")
                 })

@@ -1,8 +1,8 @@
-//! Paths as applications write and read them: `/module:node/node[key='value']`, a module name where it changes.
+//! Data paths as people and applications write and read them: `/module:node/node[key='value']`, a module name where it changes.
 
-use crate::yang::path::{InstancePath, Selector};
-use crate::yang::schema::{NodeId, NodeKind, Schema};
-use crate::yang::tree::Text;
+use super::path::{InstancePath, Selector};
+use super::schema::{NodeId, NodeKind, Schema};
+use super::tree::Text;
 
 /// A data path as text.
 pub(crate) fn print(schema: &Schema, path: &InstancePath) -> String {

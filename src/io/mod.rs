@@ -5,6 +5,7 @@ pub(crate) mod handle;
 pub(crate) mod password;
 pub(crate) mod random;
 pub(crate) mod service;
+pub(crate) mod session;
 pub(crate) mod shutdown;
 pub(crate) mod ssh;
 pub(crate) mod tasks;

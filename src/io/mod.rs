@@ -7,6 +7,7 @@ pub(crate) mod host;
 pub(crate) mod password;
 pub(crate) mod random;
 pub(crate) mod service;
+pub(crate) mod session;
 pub(crate) mod shutdown;
 pub(crate) mod ssh;
 pub(crate) mod tasks;

@@ -18,7 +18,7 @@ pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod state;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 /// The namespace of every element of the protocol (RFC 6241, 3.1).
 pub(crate) const BASE_NAMESPACE: &str = "urn:ietf:params:xml:ns:netconf:base:1.0";

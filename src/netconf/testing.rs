@@ -1,4 +1,4 @@
-//! What the tests of this room share.
+//! What the tests of this room and of sessions share.
 
 use super::hello::Features;
 use super::operation::Datastore;
@@ -12,7 +12,7 @@ use crate::yang::tree::{Seed, Tree};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-pub(super) const ALL_FEATURES: Features =
+pub(crate) const ALL_FEATURES: Features =
     Features { candidate: true, startup: true, writable_running: true };
 pub(super) const NO_FEATURES: Features =
     Features { candidate: false, startup: false, writable_running: false };
@@ -57,12 +57,12 @@ pub(super) fn schema() -> Arc<Schema> {
     Arc::clone(SCHEMA.get_or_init(compile))
 }
 
-pub(super) fn server(features: Features) -> Arc<Server> {
+pub(crate) fn server(features: Features) -> Arc<Server> {
     Server::new(schema(), features, WallTime(1_795_269_599_000))
 }
 
 /// One session over SSH that has locked running.
-pub(super) fn view() -> View {
+pub(crate) fn view() -> View {
     let session = SessionState {
         id: SessionId(7),
         transport: Transport::Ssh,

@@ -4,16 +4,11 @@ use super::value::{
     Admin, Bounded, FeatureChoice, HashValue, KeyValue, LogFormat, LogLevel, Mode, ModuleChoice,
     RunningAccess, SshListen, UnixListen,
 };
-use crate::base::limits::MESSAGE_BYTES_MAX;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
 /// Seconds of a day.
 const DAY_S: u64 = 86_400;
-/// Bytes that every server must take in one message to be of use.
-const MESSAGE_BYTES_MIN: u64 = 4096;
-#[expect(clippy::as_conversions, reason = "there is no other conversion in a constant")]
-const MESSAGE_BYTES_LIMIT: u64 = MESSAGE_BYTES_MAX as u64;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -85,7 +80,6 @@ pub(super) struct Sessions {
     pub(super) max: Option<Bounded<1, 65_536>>,
     pub(super) hello_timeout_s: Option<Bounded<1, DAY_S>>,
     pub(super) idle_timeout_s: Option<Bounded<0, 31_536_000>>,
-    pub(super) message_bytes_max: Option<Bounded<MESSAGE_BYTES_MIN, MESSAGE_BYTES_LIMIT>>,
 }
 
 /// `[log]`.

@@ -9,8 +9,8 @@ use self::value::{
     FeatureChoice, LogFormat, LogLevel, Mode, ModuleChoice, RunningAccess, SshListen, UnixListen,
 };
 use crate::base::limits::{
-    HELLO_TIMEOUT_S, MESSAGE_BYTES_MAX, OPERATOR_FILE_BYTES_MAX, SESSIONS_MAX,
-    SSH_AUTH_ATTEMPTS_MAX, SSH_AUTH_TIMEOUT_S, SSH_UNAUTHENTICATED_MAX,
+    HELLO_TIMEOUT_S, OPERATOR_FILE_BYTES_MAX, SESSIONS_MAX, SSH_AUTH_ATTEMPTS_MAX,
+    SSH_AUTH_TIMEOUT_S, SSH_UNAUTHENTICATED_MAX,
 };
 use crate::io::password::PasswordHash;
 use russh::keys::PublicKey;
@@ -88,7 +88,6 @@ pub(crate) struct Sessions {
     pub(crate) hello_timeout_s: u64,
     /// 0: never.
     pub(crate) idle_timeout_s: u64,
-    pub(crate) message_bytes_max: usize,
 }
 
 /// The log.
@@ -207,7 +206,6 @@ impl Sessions {
             max: file.max.map_or(SESSIONS_MAX, |max| max.count()),
             hello_timeout_s: file.hello_timeout_s.map_or(HELLO_TIMEOUT_S, |s| s.get()),
             idle_timeout_s: file.idle_timeout_s.map_or(0, |s| s.get()),
-            message_bytes_max: file.message_bytes_max.map_or(MESSAGE_BYTES_MAX, |max| max.count()),
         }
     }
 }

@@ -2,8 +2,7 @@
 
 use super::file::{self, File};
 use super::value::{
-    Admin, Bounded, HashValue, KeyValue, LogFormat, LogLevel, Mode, RunningAccess, SshListen,
-    UnixListen,
+    Admin, HashValue, KeyValue, LogFormat, LogLevel, Mode, RunningAccess, SshListen, UnixListen,
 };
 use super::{Configuration, ConfigurationError, Overrides};
 use crate::io::password::PasswordHash;
@@ -39,8 +38,7 @@ fn all_keys() -> BTreeSet<String> {
     } = ssh;
     let file::Unix { path: _, mode: _ } = unix;
     let file::Datastores { running_access: _, candidate: _ } = datastores;
-    let file::Sessions { max: _, hello_timeout_s: _, idle_timeout_s: _, message_bytes_max: _ } =
-        sessions;
+    let file::Sessions { max: _, hello_timeout_s: _, idle_timeout_s: _ } = sessions;
     let file::Log { level: _, format: _ } = log;
     let file::User {
         name: _,
@@ -72,7 +70,6 @@ fn all_keys() -> BTreeSet<String> {
         "sessions.max",
         "sessions.hello-timeout-s",
         "sessions.idle-timeout-s",
-        "sessions.message-bytes-max",
         "log.level",
         "log.format",
     ]
@@ -148,7 +145,7 @@ fn everything_can_be_set_in_the_file() {
          unauthenticated-max = 7\n[unix]\npath = 's'\nmode = '0600'\n\
          [[users]]\nname = 'u'\nauthorized-keys = ['{KEY}']\nauthorized-keys-file = 'f'\nadmin = true\n\
          [datastores]\nrunning-access = 'through-candidate'\ncandidate = true\n\
-         [sessions]\nmax = 1\nhello-timeout-s = 2\nidle-timeout-s = 3\nmessage-bytes-max = 4096\n\
+         [sessions]\nmax = 1\nhello-timeout-s = 2\nidle-timeout-s = 3\n\
          [log]\nlevel = 'debug'\nformat = 'untimed'\n"
     );
     let all = load(&text, Overrides::default()).unwrap();
@@ -166,7 +163,7 @@ fn everything_can_be_set_in_the_file() {
     assert_eq!(user.authorized_keys_file.as_deref(), Some(Path::new("/etc/q/f")));
     assert_eq!(all.datastores.running_access, RunningAccess::ThroughCandidate);
     assert_eq!((all.sessions.max, all.sessions.hello_timeout_s), (1, 2));
-    assert_eq!((all.sessions.idle_timeout_s, all.sessions.message_bytes_max), (3, 4096));
+    assert_eq!(all.sessions.idle_timeout_s, 3);
     assert_eq!((all.log.level, all.log.format), (LogLevel::Debug, LogFormat::Untimed));
 }
 
@@ -267,13 +264,4 @@ fn a_named_file_has_to_exist() {
     assert!(matches!(error, ConfigurationError::Unreadable { .. }), "{error}");
     std::fs::write(&path, "data-dir = 'here'").unwrap();
     assert_eq!(Configuration::load(flags).unwrap().data_dir, directory.path().join("here"));
-}
-
-#[test]
-fn a_number_keeps_its_bounds_in_the_file() {
-    assert!(Bounded::<1, 100>::try_from(101).is_err());
-    check_refused(
-        "[sessions]\nmessage-bytes-max = 1073741825",
-        "/etc/q/q.toml:2: sessions.message-bytes-max: 1073741825 is not from 4096 to 1073741824",
-    );
 }

@@ -223,7 +223,8 @@ impl Engine {
             return Err(EngineError::Fatal(why));
         }
         if effects.ready && let Some(ready) = self.ready.take() {
-            drop(ready.send(()));
+            // The daemon may be ending already.
+            ready.send(()).ok();
         }
         Ok(())
     }
@@ -272,7 +273,7 @@ impl Engine {
                 }
             };
             // The engine may have ended meanwhile; the snapshot is found at the next start.
-            drop(sender.send(written));
+            sender.send(written).ok();
         })?;
         self.snapshot = Some(receiver);
         Ok(())

@@ -2,6 +2,7 @@
 #![allow(dead_code, unused_imports, reason = "the rooms are being furnished")]
 
 pub(crate) mod base;
+pub mod cli;
 pub(crate) mod daemon;
 pub(crate) mod datastore;
 pub(crate) mod io;

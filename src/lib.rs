@@ -4,6 +4,7 @@
 pub(crate) mod agent;
 pub(crate) mod api;
 pub(crate) mod base;
+pub mod cli;
 pub(crate) mod daemon;
 pub(crate) mod datastore;
 pub(crate) mod io;

@@ -14,6 +14,8 @@ pub(crate) mod payload;
 mod read;
 pub(crate) mod reply;
 pub(crate) mod rpc;
+#[cfg(test)]
+mod samples;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod state;

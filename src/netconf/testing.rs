@@ -7,7 +7,7 @@ use super::state::{Counters, LockState, SessionState, Transport, View};
 use crate::base::ids::{Revision, SessionId};
 use crate::base::time::WallTime;
 use crate::yang::libyang::{CompileOptions, compile};
-use crate::yang::schema::Schema;
+use crate::yang::schema::{Lookup, NodeId, Schema};
 use crate::yang::tree::{Seed, Tree};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -84,4 +84,17 @@ pub(super) fn view() -> View {
         sessions: Arc::new(vec![session]),
         locks: vec![lock],
     }
+}
+
+/// The node of module `t` that these names lead to.
+pub(super) fn node(names: &[&str]) -> NodeId {
+    let schema = schema();
+    let mut node = None;
+    for name in names {
+        match schema.child(node, Some("urn:t"), name) {
+            Lookup::Found(id) => node = Some(id),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+    node.unwrap()
 }

@@ -3,9 +3,9 @@
 use crate::xml::Writer;
 use crate::yang::error::{DataError, DataErrorKind};
 use crate::yang::path::InstancePath;
+use crate::yang::prefixes::Declarations;
 use crate::yang::print::instance_identifier;
 use crate::yang::schema::Schema;
-use crate::yang::types::PrefixSink;
 
 /// The namespace of RFC 7950's elements in `error-info`.
 const YANG_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:1";
@@ -258,35 +258,14 @@ fn write_path(
     if let Some(namespace) = namespace {
         writer.default_namespace(namespace);
     }
-    for (namespace, prefix) in &declarations.0 {
-        writer.declare(prefix, namespace);
-    }
+    declarations.declare(writer);
     writer.text(&text).end(element);
-}
-
-/// Namespaces and the prefixes that an element declares for them: the preferred one or, where two modules prefer the
-/// same, with a number behind it.
-#[derive(Debug, Default)]
-struct Declarations(Vec<(String, String)>);
-
-impl PrefixSink for Declarations {
-    fn prefix(&mut self, namespace: &str, preferred: &str) -> String {
-        if let Some((_, prefix)) = self.0.iter().find(|(known, _)| known == namespace) {
-            return prefix.clone();
-        }
-        let taken = |prefix: &str| self.0.iter().any(|(_, other)| other == prefix);
-        let numbered = (1u32..).map(|number| format!("{preferred}{number}"));
-        let mut wanted = std::iter::once(preferred.to_owned()).chain(numbered);
-        let prefix = wanted.find(|prefix| !taken(prefix)).unwrap_or_default();
-        self.0.push((namespace.to_owned(), prefix.clone()));
-        prefix
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::netconf::testing::{node, schema};
+    use crate::netconf::test_server::{node, schema};
     use crate::yang::path::Selector;
 
     fn xml(error: &RpcError) -> String {
@@ -380,14 +359,5 @@ mod tests {
     fn a_message_is_never_empty() {
         let error = RpcError::new(ErrorType::Rpc, ErrorTag::TooBig, "");
         assert!(xml(&error).contains("<error-message xml:lang=\"en\">too-big</error-message>"));
-    }
-
-    #[test]
-    fn modules_that_share_a_prefix_get_different_ones() {
-        let mut declarations = Declarations::default();
-        let prefixes =
-            [("urn:a", "x"), ("urn:b", "x"), ("urn:a", "x"), ("urn:c", "x"), ("urn:d", "x1")]
-                .map(|(namespace, preferred)| declarations.prefix(namespace, preferred));
-        assert_eq!(prefixes, ["x", "x1", "x", "x2", "x11"]);
     }
 }

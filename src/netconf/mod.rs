@@ -17,6 +17,8 @@ pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod state;
 #[cfg(test)]
+mod test_server;
+#[cfg(test)]
 mod testing;
 
 /// The namespace of every element of the protocol (RFC 6241, 3.1).

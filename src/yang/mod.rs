@@ -4,6 +4,7 @@ pub(crate) mod error;
 pub(crate) mod libyang;
 mod lookup;
 pub(crate) mod path;
+pub(crate) mod prefixes;
 pub(crate) mod print;
 pub(crate) mod schema;
 pub(crate) mod tree;

@@ -5,7 +5,7 @@ use crate::netconf::hello::Features;
 use crate::netconf::reply::{DataReply, Fill};
 use crate::netconf::rpc::{Attributes, Operation, Rpc, parse};
 use crate::netconf::state::Transport;
-use crate::netconf::testing::{ALL_FEATURES, NO_FEATURES, node, server, view};
+use crate::netconf::test_server::{ALL_FEATURES, NO_FEATURES, node, server, view};
 use crate::yang::tree::{Child, Container};
 
 const MONITORING: &str = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring";

@@ -1,7 +1,7 @@
 use super::*;
 use crate::base::limits::DEPTH_MAX;
 use crate::netconf::reply::Fill;
-use crate::netconf::testing::{ALL_FEATURES, server, view};
+use crate::netconf::test_server::{ALL_FEATURES, server, view};
 use std::sync::atomic::Ordering;
 
 const HELLO_1_0: &str = "<hello xmlns=\"urn:ietf:params:xml:ns:netconf:base:1.0\"><capabilities>\

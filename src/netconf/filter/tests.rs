@@ -1,5 +1,5 @@
 use super::*;
-use crate::netconf::samples::{print, schema, tree};
+use crate::netconf::testing::{print, schema, tree};
 use crate::yang::libyang::compile_for_test;
 use crate::yang::print::print_all;
 use std::fmt::Write as _;

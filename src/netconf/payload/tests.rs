@@ -1,7 +1,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test fails on all that it does not expect")]
 
 use super::*;
-use crate::netconf::samples::{config, path, print, read, schema, tree};
+use crate::netconf::testing::{config, path, print, read, schema, tree};
 use crate::yang::print::{Printer, Progress};
 use crate::yang::tree::Key;
 use std::sync::Arc;

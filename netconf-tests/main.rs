@@ -19,4 +19,8 @@
 
 mod support;
 
+mod rfc6241_candidate_commit;
 mod rfc6241_hello;
+mod rfc6241_locks;
+mod rfc6241_messages;
+mod rfc6241_operations;

@@ -20,6 +20,9 @@
 mod support;
 
 mod rfc6241_candidate_commit;
+mod rfc6241_confirmed_commit;
+mod rfc6241_edit_config;
+mod rfc6241_filters;
 mod rfc6241_hello;
 mod rfc6241_locks;
 mod rfc6241_messages;

@@ -24,6 +24,7 @@ impl Agent {
             CommittedEntry::Membership(_) => {}
         }
         self.applied = committed.index;
+        self.applied_term = committed.term;
         self.node.advance_applied(committed.index);
         self.release_barriers(committed.index);
     }

@@ -16,15 +16,18 @@ mod sessions;
 mod slot;
 mod transactions;
 
+#[cfg(test)]
+mod tests;
+
 use crate::api::hook::{CallId, HookAnswer};
-use crate::base::ids::{Boot, Incarnation, LogIndex, Revision, SessionId, TxId};
+use crate::base::ids::{Boot, Incarnation, LogIndex, Revision, SessionId, Term, TxId};
 use crate::base::time::{Now, Timestamp};
 use crate::datastore::edit::Edit;
 use crate::netconf::state::{LockState, SessionState, View};
 use crate::replication::state::{LockTarget, State};
 use crate::yang::schema::Schema;
 use candidate::NodeCandidate;
-use crate::raft::{Ready, ReadyNumber};
+use crate::raft::{LogPosition, Ready, ReadyNumber, SnapshotMeta};
 use effects::{Effects, Persist};
 use event::{Answer, ReplyTo, SessionEvent};
 use head::Head;
@@ -75,6 +78,7 @@ pub(crate) struct Agent {
     node: crate::raft::Node,
     state: State,
     applied: LogIndex,
+    applied_term: Term,
     head: Head,
     phase: Phase,
     sessions: BTreeMap<SessionId, Session>,
@@ -109,7 +113,7 @@ impl Agent {
         parameters: Parameters,
         node: crate::raft::Node,
         state: State,
-        applied: LogIndex,
+        applied: LogPosition,
     ) -> Self {
         let candidate = parameters
             .access
@@ -120,7 +124,8 @@ impl Agent {
             parameters,
             node,
             state,
-            applied,
+            applied: applied.index,
+            applied_term: applied.term,
             head: Head::default(),
             phase: Phase::Recovering,
             sessions: BTreeMap::new(),
@@ -139,9 +144,7 @@ impl Agent {
 
     /// Begins: a cluster of one elects itself.
     pub(crate) fn start(&mut self) {
-        if let Err(error) = self.node.campaign() {
-            self.effects.fatal.get_or_insert(format!("the node cannot lead itself: {error}"));
-        }
+        self.node.campaign();
     }
 
     /// Takes in what a session wants. The answer comes with the effects of this step or of a later one.
@@ -200,9 +203,16 @@ impl Agent {
         std::mem::take(&mut self.effects)
     }
 
-    /// The applied state, for a snapshot and for tests.
-    pub(crate) fn state(&self) -> (&State, LogIndex) {
-        (&self.state, self.applied)
+    /// What a snapshot taken now stands for and holds.
+    pub(crate) fn snapshot(&self) -> (SnapshotMeta, State) {
+        let position = LogPosition { index: self.applied, term: self.applied_term };
+        let meta = SnapshotMeta { position, conf_state: self.node.conf_state() };
+        (meta, self.state.clone())
+    }
+
+    /// A snapshot up to `index` is durable: the log before it is not needed any more.
+    pub(crate) fn snapshot_written(&mut self, index: LogIndex) {
+        self.node.compact(index);
     }
 
     fn view(&mut self) -> View {

@@ -9,7 +9,7 @@ use super::transactions::{Content, Evaluated, Transaction, Work};
 use super::{Agent, fault};
 use crate::api::hook::{Call, CallId, HookAnswer, HookCall, ParticipantId, Proposed};
 use crate::base::ids::{Revision, SessionKey};
-use crate::base::limits::TX_QUEUE_MAX;
+use crate::base::limits::{FOOTPRINT_ROOTS_MAX, TX_QUEUE_MAX};
 use crate::base::time::{Now, Timestamp};
 use crate::netconf::error::RpcError;
 use crate::yang::schema::NodeId;
@@ -80,9 +80,9 @@ impl SlotQueue {
         if self.participants.is_empty() {
             return Vec::new();
         }
-        let changed = diff(before, after).changed_nodes();
+        let changed = diff(before, after).roots(FOOTPRINT_ROOTS_MAX);
         let touches = |path: &Vec<NodeId>| {
-            changed.iter().any(|way| way.iter().zip(path).all(|(a, b)| a == b))
+            changed.iter().any(|root| root.0.iter().zip(path).all(|((a, _), b)| a == b))
         };
         let concerns = |participant: &&Registration| {
             !changed.is_empty()

@@ -1,3 +1,6 @@
 //! What applications say to us, and we to them.
 
+pub(crate) mod change;
 pub(crate) mod hook;
+pub(crate) mod participant;
+pub(crate) mod path;

@@ -48,3 +48,34 @@ pub(crate) const PERSIST_ID_BYTES_MAX: usize = 1024;
 pub(crate) const SESSION_ID_BLOCK: u32 = 1 << 10;
 /// Bytes that a reply gathers before they are handed to the transport.
 pub(crate) const REPLY_CHUNK_BYTES: usize = 64 << 10;
+/// Bytes of entries in one message between members; a longer entry has a message of its own.
+pub(crate) const RAFT_MESSAGE_BYTES: u64 = 1 << 20;
+/// Messages with entries that are on their way to one member.
+pub(crate) const RAFT_INFLIGHT_MESSAGES_MAX: usize = 256;
+/// Bytes of entries that a leader holds uncommitted; proposals are dropped beyond. One entry is always taken.
+pub(crate) const RAFT_UNCOMMITTED_BYTES_MAX: u64 = 256 << 20;
+/// Bytes of committed entries that are handed out together.
+pub(crate) const RAFT_COMMITTED_BYTES_MAX: u64 = 16 << 20;
+/// Seconds that a write to a client may make no progress at all. A slow client is served; one that stopped is not.
+pub(crate) const WRITE_STALL_TIMEOUT_S: u64 = 600;
+/// Seconds that a session waits for the agent to confirm its end, and a transport for its last bytes to leave.
+pub(crate) const SESSION_END_TIMEOUT_S: u64 = 30;
+/// Seconds without a byte in either direction after which an SSH connection is dropped. A live client answers
+/// keep-alives, so that an idle one stays.
+pub(crate) const SSH_INACTIVITY_TIMEOUT_S: u64 = 600;
+/// Seconds of silence after which an SSH client is asked whether it lives.
+pub(crate) const SSH_KEEPALIVE_S: u64 = 60;
+/// Keep-alives without an answer after which an SSH client is taken for dead.
+pub(crate) const SSH_KEEPALIVES_MAX: usize = 3;
+/// Open channels of one SSH connection.
+pub(crate) const SSH_CHANNELS_MAX: usize = 128;
+/// Packets that one SSH channel holds for a session that does not read yet; the connection stops reading beyond.
+pub(crate) const SSH_INPUT_PACKETS_MAX: usize = 4096;
+/// Sources of failed authentication that are remembered; the one that failed longest ago is forgotten first.
+pub(crate) const SSH_BACKOFF_SOURCES_MAX: usize = 4096;
+/// Milliseconds that a source waits at most before its next password is looked at.
+pub(crate) const SSH_BACKOFF_MS_MAX: u64 = 8_000;
+/// Bytes of a password; a longer one is wrong without being looked at.
+pub(crate) const PASSWORD_BYTES_MAX: usize = 1024;
+/// Bytes of a file of the operator's: configuration, keys, authorized keys.
+pub(crate) const OPERATOR_FILE_BYTES_MAX: u64 = 1 << 20;

@@ -2,6 +2,9 @@
 
 pub(crate) mod error;
 pub(crate) mod libyang;
+mod lookup;
 pub(crate) mod path;
 pub(crate) mod schema;
 pub(crate) mod tree;
+pub(crate) mod types;
+pub(crate) mod xsd_regex;

@@ -210,11 +210,15 @@ pub(crate) struct Choice {
     pub(crate) default_case: Option<u16>,
 }
 
+/// The prefixes that an expression uses, in string literals too, with their modules; sorted by prefix.
+pub(crate) type PrefixMap = Box<[(Box<str>, ModuleId)]>;
+
 /// A `must` statement.
 pub(crate) struct Must {
-    /// Prefixes are those of `module`.
     pub(crate) expression: Box<str>,
+    /// Names without prefix are those of this module (RFC 7950, 6.4.1).
     pub(crate) module: ModuleId,
+    pub(crate) prefixes: PrefixMap,
     pub(crate) error_message: Option<Box<str>>,
     pub(crate) error_app_tag: Option<Box<str>>,
 }
@@ -222,7 +226,9 @@ pub(crate) struct Must {
 /// A `when` expression.
 pub(crate) struct When {
     pub(crate) expression: Box<str>,
+    /// Names without prefix are those of this module.
     pub(crate) module: ModuleId,
+    pub(crate) prefixes: PrefixMap,
     /// How many levels above the node the context node lies: 0 is the node itself, 1 its parent.
     pub(crate) context_up: u16,
 }
@@ -278,7 +284,9 @@ pub(crate) enum Type {
     /// Values are those of `target_type`.
     Leafref {
         path: Box<str>,
+        /// Names without prefix are those of this module.
         module: ModuleId,
+        prefixes: PrefixMap,
         require_instance: bool,
         target_type: TypeId,
     },
@@ -318,9 +326,14 @@ pub(crate) struct Restriction {
     pub(crate) app_tag: Option<Box<str>>,
 }
 
-/// Child look-up: for each parent (slot 0 is the top, slot n+1 is node n) the ids sorted by (name, module).
+/// Look-up by name. Ids stand in ascending order of (name, module).
 pub(crate) struct NameIndex {
+    /// Data nodes: slot 0 is the top, slot n+1 the children of node n.
     pub(crate) by_parent: Vec<Vec<NodeId>>,
+    pub(crate) rpcs: Vec<NodeId>,
+    pub(crate) notifications: Vec<NodeId>,
+    /// Implemented modules in ascending order of namespace.
+    pub(crate) namespaces: Vec<ModuleId>,
 }
 
 /// What a child element's name resolves to.

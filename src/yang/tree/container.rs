@@ -53,8 +53,8 @@ impl Container {
     }
 
     /// All children in schema order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (NodeId, ChildRef<'_>)> + '_ {
-        self.0.iter().map(|(id, child)| (*id, child.as_ref()))
+    pub(crate) fn iter(&self) -> Children<'_> {
+        Children(self.0.iter())
     }
 
     /// All children from the first whose number is at least `from`, in schema order.
@@ -93,6 +93,18 @@ impl Container {
     }
 }
 
+/// The children of a container in schema order.
+#[derive(Debug, Clone)]
+pub(crate) struct Children<'a>(std::slice::Iter<'a, (NodeId, Child)>);
+
+impl<'a> Iterator for Children<'a> {
+    type Item = (NodeId, ChildRef<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|(id, child)| (*id, child.as_ref()))
+    }
+}
+
 impl Child {
     /// To look at.
     pub(crate) fn as_ref(&self) -> ChildRef<'_> {
@@ -116,5 +128,30 @@ impl ChildRef<'_> {
             ChildRef::LeafList(leaf_list) => Child::LeafList(leaf_list.clone()),
             ChildRef::Any(xml) => Child::Any(Arc::clone(xml)),
         }
+    }
+}
+
+/// Makes a container child by child; cheap where they come in schema order.
+#[derive(Debug, Default)]
+pub(crate) struct ContainerBuilder(Container);
+
+impl ContainerBuilder {
+    /// Adds a child. False, and nothing changed, if `node` is there already.
+    pub(crate) fn put(&mut self, node: NodeId, child: Child) -> bool {
+        let absent = self.0.get(node).is_none();
+        if absent {
+            self.0.set(node, child);
+        }
+        absent
+    }
+
+    /// Adds a leaf. False, and nothing changed, if `node` is there already.
+    pub(crate) fn put_leaf(&mut self, node: NodeId, text: &str) -> bool {
+        self.put(node, Child::Leaf(Text::new(text)))
+    }
+
+    /// The container.
+    pub(crate) fn finish(self) -> Container {
+        self.0
     }
 }

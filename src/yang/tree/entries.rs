@@ -26,6 +26,18 @@ pub(crate) enum Place<'a> {
     After(&'a Key),
 }
 
+/// Entries in order.
+#[derive(Debug, Clone)]
+pub(crate) struct Iter<'a, V>(std::slice::Iter<'a, (Key, V)>);
+
+impl<'a, V> Iterator for Iter<'a, V> {
+    type Item = (&'a Key, &'a V);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|(key, value)| (key, value))
+    }
+}
+
 impl<V: Clone> Entries<V> {
     /// No entries.
     pub(crate) fn new(order: Order, seed: Seed) -> Self {
@@ -62,8 +74,8 @@ impl<V: Clone> Entries<V> {
     }
 
     /// All entries in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &V)> + '_ {
-        self.entries.iter().map(|(key, value)| (key, value))
+    pub(crate) fn iter(&self) -> Iter<'_, V> {
+        Iter(self.entries.iter())
     }
 
     /// The entries behind the one with `key` (which must be there for a user-ordered one), in order.
@@ -151,5 +163,39 @@ impl<V: Clone> Entries<V> {
             .map(|(key, (old, new))| (key, old.map(|(_, value)| value), new))
             .collect();
         Difference { entries, placed }
+    }
+}
+
+/// Makes entries in their order, in linear time.
+#[derive(Debug)]
+pub(crate) struct EntriesBuilder<V>(Entries<V>);
+
+impl<V: Clone> EntriesBuilder<V> {
+    /// No entries yet.
+    pub(crate) fn new(order: Order, seed: Seed) -> Self {
+        Self(Entries::new(order, seed))
+    }
+
+    /// Who orders the entries.
+    pub(crate) fn order(&self) -> Order {
+        self.0.order()
+    }
+
+    /// Adds the next entry. False, and nothing changed, if the key does not follow the one before (ordered by system)
+    /// or is there already (by user).
+    pub(crate) fn push(&mut self, key: Key, value: V) -> bool {
+        let fits = match self.0.order {
+            Order::System => self.0.entries.last().is_none_or(|(last, _)| *last < key),
+            Order::User => self.0.get(&key).is_none(),
+        };
+        if fits {
+            self.0.insert(key, value);
+        }
+        fits
+    }
+
+    /// The entries.
+    pub(crate) fn finish(self) -> Entries<V> {
+        self.0
     }
 }

@@ -19,6 +19,7 @@
 
 mod support;
 
+mod rfc6022_monitoring;
 mod rfc6241_candidate_commit;
 mod rfc6241_confirmed_commit;
 mod rfc6241_edit_config;
@@ -27,3 +28,6 @@ mod rfc6241_hello;
 mod rfc6241_locks;
 mod rfc6241_messages;
 mod rfc6241_operations;
+mod rfc6242_framing;
+mod rfc7950_errors;
+mod rfc8525_library;

@@ -169,9 +169,9 @@ fn content_matches_are_joined_by_and() {
     check(
         &mut session,
         &users("<user><company-info><dept>2</dept><id>3</id></company-info></user>"),
-        &users("<user><name>barney</name><company-info><dept>2</dept><id>3</id></company-info></user>\
-                <user><name>fred</name></user><user><name>root</name></user>")
-            .replace("<user><name>fred</name></user><user><name>root</name></user>", ""),
+        &users(
+            "<user><name>barney</name><company-info><dept>2</dept><id>3</id></company-info></user>",
+        ),
     );
 }
 

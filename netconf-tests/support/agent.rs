@@ -15,7 +15,7 @@ pub(crate) const PASSWORD: &str = "correct horse";
 pub(crate) const PASSWORD_HASH: &str = "$6$quoratetests$d2PIGkWJiJCg9vRBIhoPhsUUvObatr/1c.cDwtOZ2jBVkjpZEF7o3CUiZPtcLbpztL.zF.w/BybTvi/St9ERR0";
 
 /// What differs from agent to agent.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Settings {
     /// More of the configuration file: whole tables.
     pub(crate) file: String,
@@ -23,6 +23,16 @@ pub(crate) struct Settings {
     pub(crate) arguments: Vec<String>,
     /// In place of all test modules.
     pub(crate) modules: Option<Vec<String>>,
+    /// Whether it listens for SSH as well, on a port of its choice.
+    pub(crate) ssh: Ssh,
+}
+
+/// Whether an agent listens for SSH.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Ssh {
+    #[default]
+    Off,
+    On,
 }
 
 /// Why an agent did not start.
@@ -65,7 +75,13 @@ impl Agent {
 
     /// The same, where it may refuse to start.
     pub(crate) fn try_start(settings: Settings) -> Result<Self, NotStarted> {
+        let plain = settings == Settings::default();
         let mut agent = Self::stopped(settings);
+        if let Some(subject) = subject() {
+            assert!(plain, "this test needs an agent of its own, not {subject}");
+            agent.session().set_running("");
+            return Ok(agent);
+        }
         agent.try_run()?;
         Ok(agent)
     }
@@ -122,7 +138,11 @@ impl Agent {
         if self.settings.modules.is_none() {
             command.args(["--feature", "quorate-test:extra", "--feature", "quorate-test-old:first"]);
         }
-        command.args(["--ssh", "127.0.0.1:0"]).arg("--unix").arg(self.socket());
+        let ssh = match self.settings.ssh {
+            Ssh::Off => "off",
+            Ssh::On => "127.0.0.1:0",
+        };
+        command.args(["--ssh", ssh]).arg("--unix").arg(self.socket());
         command.args(&self.settings.arguments);
         command.env("NOTIFY_SOCKET", self.path("notify"));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -157,7 +177,11 @@ impl Agent {
     /// A connection on which nothing was said yet.
     #[track_caller]
     pub(crate) fn connect(&self) -> Wire {
-        Wire::unix(&self.socket()).expect("the agent's socket")
+        match subject() {
+            Some(subject) => Wire::command(Command::new("sh").args(["-c", &subject])),
+            None => Wire::unix(&self.socket()),
+        }
+        .expect("the agent's socket")
     }
 
     /// A session with chunked framing.
@@ -243,6 +267,11 @@ impl Drop for Agent {
             eprintln!("the agent's log:\n{}", self.log());
         }
     }
+}
+
+/// The command that speaks NETCONF with another server, if that is to be tested.
+fn subject() -> Option<String> {
+    std::env::var("QUORATE_TEST_SUBJECT").ok().filter(|subject| !subject.is_empty())
 }
 
 /// The repository.

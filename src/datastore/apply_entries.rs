@@ -182,10 +182,6 @@ impl<'a> Applier<'a> {
             }
             Step::Keep => {
                 self.check_place(&run, key, edit)?;
-                let only_keys = edit.children.iter().all(|child| list.keys.contains(&child.node));
-                if only_keys && edit.operation != Operation::None {
-                    self.touch();
-                }
                 Some(self.inside_entry(old, None, edit))
             }
         };

@@ -510,7 +510,7 @@ fn a_model_as_deep_as_data_may_be_is_no_trouble() {
     }
     let model = format!("module deep {{ namespace 'urn:deep'; prefix d; {model} uses g{parts}; }}");
     let text = (0..depth).fold(String::from("x=1"), |inner, _| format!("c{{{inner}}}"));
-    // The compiler and the notation need more stack than a thread of a test has; the edit is applied on that.
+    // The compiler and the notation need more stack than the thread of a test has, an edit does not.
     let compiled = std::thread::Builder::new().stack_size(256 << 20).spawn(move || {
         let schema = compile_for_test(&[("deep", &model)]);
         let edit = edit_of(&schema, &text);

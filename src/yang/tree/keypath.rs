@@ -37,7 +37,7 @@ mod tests {
             let mut builder = KeyBuilder::default();
             builder.push_text(key);
             let key = builder.finish();
-            path.child(NodeId(*node), (!key.0.starts_with(b"-")).then_some(&key))
+            path.child(NodeId(*node), (!key.as_bytes().starts_with(b"-")).then_some(&key))
         })
     }
 

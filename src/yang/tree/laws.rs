@@ -2,7 +2,11 @@
 
 use super::diff::diff_containers;
 use super::key::KeyBuilder;
-use super::{Child, ChildRef, Container, Entries, Key, Place, Seed, Text, Tree, diff};
+use super::{
+    Child, ChildRef, Container, DataKind, DecodeError, Entries, Key, NodeNames, Place, Seed, Text,
+    Tree, TreeDecoder, decode_diff, diff, encode_diff, encode_tree,
+};
+use crate::base::ids::Digest;
 use crate::yang::schema::{NodeId, Order};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -246,7 +250,7 @@ fn edit_tree(content: &mut Container, way: &[(Way, u8)], action: &Action) {
             Way::List | Way::UserList => {
                 let (node, order) = match step {
                     Way::UserList => (NodeId(USER_LIST), Order::User),
-                    _ => (NodeId(LIST), Order::System),
+                    Way::List | Way::Container | Way::Presence => (NodeId(LIST), Order::System),
                 };
                 let mut list = match content.get(node) {
                     Some(ChildRef::List(list)) => list.clone(),
@@ -265,28 +269,6 @@ fn edit_tree(content: &mut Container, way: &[(Way, u8)], action: &Action) {
 }
 
 fn edit_tree_here(content: &mut Container, action: &Action) {
-    let list_of = |content: &Container, node: u32, order| match content.get(NodeId(node)) {
-        Some(ChildRef::List(list)) => list.clone(),
-        _ => Entries::new(order, SEED),
-    };
-    let items_of = |content: &Container, node: u32, order| match content.get(NodeId(node)) {
-        Some(ChildRef::LeafList(items)) => items.clone(),
-        _ => Entries::new(order, SEED),
-    };
-    let put_list = |content: &mut Container, node: u32, list: Entries<Container>| {
-        if list.is_empty() {
-            content.remove(NodeId(node));
-        } else {
-            content.set(NodeId(node), Child::List(list));
-        }
-    };
-    let put_items = |content: &mut Container, node: u32, items: Entries<Text>| {
-        if items.is_empty() {
-            content.remove(NodeId(node));
-        } else {
-            content.set(NodeId(node), Child::LeafList(items));
-        }
-    };
     match action {
         Action::Set(ANY, text) => content.set(NodeId(ANY), Child::Any(Arc::from(text.as_str()))),
         Action::Set(node, text) => content.set(NodeId(*node), Child::Leaf(Text::new(text))),
@@ -298,43 +280,57 @@ fn edit_tree_here(content: &mut Container, action: &Action) {
                 content.set(NodeId(PRESENCE), Child::Container(Container::default()));
             }
         }
-        Action::Item(number) => {
-            let mut items = items_of(content, ITEMS, Order::System);
+        Action::Item(number) => edit_items(content, ITEMS, |items| {
             items.insert(key(*number), Text::new(number.to_string()));
-            put_items(content, ITEMS, items);
-        }
-        Action::UserItem(number, spot) => {
-            let mut items = items_of(content, USER_ITEMS, Order::User);
-            tree_insert_at(&mut items, key(*number), Text::new(number.to_string()), *spot);
-            put_items(content, USER_ITEMS, items);
-        }
-        Action::RemoveItem(number) => {
-            let mut items = items_of(content, ITEMS, Order::System);
+        }),
+        Action::UserItem(number, spot) => edit_items(content, USER_ITEMS, |items| {
+            tree_insert_at(items, key(*number), Text::new(number.to_string()), *spot);
+        }),
+        Action::RemoveItem(number) => edit_items(content, ITEMS, |items| {
             items.remove(&key(*number));
-            put_items(content, ITEMS, items);
-        }
-        Action::RemoveUserItem(number) => {
-            let mut items = items_of(content, USER_ITEMS, Order::User);
+        }),
+        Action::RemoveUserItem(number) => edit_items(content, USER_ITEMS, |items| {
             items.remove(&key(*number));
-            put_items(content, USER_ITEMS, items);
-        }
-        Action::RemoveEntry(number) => {
-            let mut list = list_of(content, LIST, Order::System);
+        }),
+        Action::RemoveEntry(number) => edit_list(content, LIST, |list| {
             list.remove(&key(*number));
-            put_list(content, LIST, list);
-        }
-        Action::RemoveUserEntry(number) => {
-            let mut list = list_of(content, USER_LIST, Order::User);
+        }),
+        Action::RemoveUserEntry(number) => edit_list(content, USER_LIST, |list| {
             list.remove(&key(*number));
-            put_list(content, USER_LIST, list);
-        }
-        Action::MoveUserEntry(number, spot) => {
-            let mut list = list_of(content, USER_LIST, Order::User);
+        }),
+        Action::MoveUserEntry(number, spot) => edit_list(content, USER_LIST, |list| {
             if let Some(entry) = list.get(&key(*number)).cloned() {
-                tree_insert_at(&mut list, key(*number), entry, *spot);
+                tree_insert_at(list, key(*number), entry, *spot);
             }
-            put_list(content, USER_LIST, list);
-        }
+        }),
+    }
+}
+
+fn edit_list(content: &mut Container, node: u32, edit: impl FnOnce(&mut Entries<Container>)) {
+    let order = if node == USER_LIST { Order::User } else { Order::System };
+    let mut list = match content.get(NodeId(node)) {
+        Some(ChildRef::List(list)) => list.clone(),
+        _ => Entries::new(order, SEED),
+    };
+    edit(&mut list);
+    if list.is_empty() {
+        content.remove(NodeId(node));
+    } else {
+        content.set(NodeId(node), Child::List(list));
+    }
+}
+
+fn edit_items(content: &mut Container, node: u32, edit: impl FnOnce(&mut Entries<Text>)) {
+    let order = if node == USER_ITEMS { Order::User } else { Order::System };
+    let mut items = match content.get(NodeId(node)) {
+        Some(ChildRef::LeafList(items)) => items.clone(),
+        _ => Entries::new(order, SEED),
+    };
+    edit(&mut items);
+    if items.is_empty() {
+        content.remove(NodeId(node));
+    } else {
+        content.set(NodeId(node), Child::LeafList(items));
     }
 }
 
@@ -423,6 +419,66 @@ fn tree(root: Container) -> Tree {
     Tree { root, seed: SEED }
 }
 
+/// Every container and entry has the same children, so that trees can be as deep as they like.
+pub(super) struct TestNames;
+
+impl NodeNames for TestNames {
+    fn name(&self, node: NodeId) -> (&str, &str) {
+        // Ranks and numbers are in different orders.
+        match node.0 {
+            LEAF_A => ("m", "zebra"),
+            LEAF_B => ("m", "apple"),
+            ANY => ("m", "any"),
+            CONTAINER => ("m", "container"),
+            LIST => ("m", "list"),
+            USER_LIST => ("m", "user-list"),
+            ITEMS => ("m", "items"),
+            USER_ITEMS => ("l", "user-items"),
+            PRESENCE => ("l", "presence"),
+            _ => ("", ""),
+        }
+    }
+
+    fn rank(&self, node: NodeId) -> u32 {
+        let mut names: Vec<_> = (LEAF_A..=PRESENCE).map(|node| self.name(NodeId(node))).collect();
+        names.sort_unstable();
+        u32::try_from(names.iter().position(|name| *name == self.name(node)).unwrap()).unwrap()
+    }
+
+    fn child(&self, _: Option<NodeId>, module: &str, name: &str) -> Option<NodeId> {
+        (LEAF_A..=PRESENCE).map(NodeId).find(|node| self.name(*node) == (module, name))
+    }
+
+    fn kind(&self, node: NodeId) -> DataKind {
+        match node.0 {
+            LEAF_A | LEAF_B => DataKind::Leaf,
+            ANY => DataKind::Any,
+            CONTAINER | PRESENCE => DataKind::Container,
+            LIST => DataKind::List(Order::System),
+            USER_LIST => DataKind::List(Order::User),
+            ITEMS => DataKind::LeafList(Order::System),
+            USER_ITEMS => DataKind::LeafList(Order::User),
+            _ => DataKind::None,
+        }
+    }
+}
+
+fn encoded(tree: &Tree) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_tree(tree, &TestNames, &mut |chunk| bytes.extend_from_slice(chunk));
+    bytes
+}
+
+fn decoded(bytes: &[u8], chunk_len: usize) -> Result<Tree, DecodeError> {
+    let mut decoder = TreeDecoder::new(&TestNames, SEED);
+    bytes.chunks(chunk_len).try_for_each(|chunk| decoder.push(chunk))?;
+    decoder.finish()
+}
+
+fn digest(content: &Container) -> Digest {
+    tree(content.clone()).digest(&TestNames)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
@@ -456,9 +512,92 @@ proptest! {
             prop_assert_eq!(diff(&old, &new).is_empty(), old == new);
             prop_assert_eq!(read(&old.root) == read(&new.root), old == new);
             for (from, to) in [(&old, &new), (&new, &old)] {
-                let made = diff(from, to).apply(from).expect("it fits");
+                let diff = diff(from, to);
+                let made = diff.apply(from).expect("it fits");
                 prop_assert_eq!(read(&made.root), read(&to.root));
+                let bytes = encode_diff(&diff, &TestNames);
+                let read_back = decode_diff(&bytes, &TestNames, SEED).expect("it is whole");
+                prop_assert!(read_back.apply(from).expect("it fits") == *to);
+                prop_assert_eq!(encode_diff(&read_back, &TestNames), bytes);
             }
         }
+    }
+
+    #[test]
+    fn digests_are_equal_where_trees_are(first in edits(80), second in edits(20)) {
+        let (mut content, mut seen) = (Container::default(), Vec::new());
+        for (at, edit) in first.iter().chain(&second).enumerate() {
+            // Digests that are known at some steps must not outlive the next edit.
+            if at % 3 == 0 {
+                seen.push((digest(&content), content.clone()));
+            }
+            edit_tree(&mut content, &edit.way, &edit.action);
+        }
+        seen.push((digest(&content), content.clone()));
+        for (known, content) in &seen {
+            let model = read(content);
+            prop_assert_eq!(digest(&build(&model)), *known);
+            prop_assert_eq!(digest(content), *known);
+            for (other_digest, other) in &seen {
+                prop_assert_eq!(read(other) == model, other_digest == known);
+                prop_assert_eq!(other == content, other_digest == known);
+            }
+        }
+        // Differences of trees whose digests are known.
+        let (old, new) = (tree(seen[0].1.clone()), tree(content));
+        let rebuilt = tree(build(&read(&new.root)));
+        rebuilt.digest(&TestNames);
+        prop_assert!(diff(&new, &rebuilt).is_empty());
+        let made = diff(&old, &rebuilt).apply(&old).expect("it fits");
+        prop_assert_eq!(made.digest(&TestNames), new.digest(&TestNames));
+    }
+
+    #[test]
+    fn a_tree_comes_back_from_its_bytes(edits in edits(80), chunk_len in 1_usize..200) {
+        let mut content = Container::default();
+        for edit in &edits {
+            edit_tree(&mut content, &edit.way, &edit.action);
+        }
+        let tree = tree(content);
+        let bytes = encoded(&tree);
+        prop_assert!(decoded(&bytes, chunk_len).expect("it is whole") == tree);
+        let cut = bytes.len().saturating_sub(chunk_len);
+        prop_assert_eq!(decoded(&bytes[..cut], 7).err(), Some(DecodeError::Truncated));
+        let more = [&bytes[..], &[0]].concat();
+        prop_assert_eq!(decoded(&more, more.len()).err(), Some(DecodeError::Trailing));
+    }
+
+    #[test]
+    fn damaged_bytes_are_refused_or_read_but_never_a_fault(
+        edits in edits(60),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let mut content = Container::default();
+        for edit in &edits {
+            edit_tree(&mut content, &edit.way, &edit.action);
+        }
+        let tree = tree(content);
+        let empty = Tree::empty(SEED);
+        let mut tree_bytes = encoded(&tree);
+        let mut diff_bytes = encode_diff(&diff(&empty, &tree), &TestNames);
+        for (at, byte) in &damage {
+            let (at_tree, at_diff) = (at.index(tree_bytes.len()), at.index(diff_bytes.len()));
+            tree_bytes[at_tree] = *byte;
+            diff_bytes[at_diff] = *byte;
+        }
+        if let Ok(other) = decoded(&tree_bytes, 64) {
+            prop_assert!(decoded(&encoded(&other), 1000) == Ok(other));
+        }
+        if let Ok(other) = decode_diff(&diff_bytes, &TestNames, SEED) {
+            drop((other.apply(&empty), other.apply(&tree), other.roots(10)));
+        }
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_no_fault(mut bytes in prop::collection::vec(0..14_u8, 0..100)) {
+        if let Some(first) = bytes.first_mut() {
+            *first = 1;
+        }
+        drop((decoded(&bytes, 10), decode_diff(&bytes, &TestNames, SEED)));
     }
 }

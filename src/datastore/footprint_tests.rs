@@ -90,7 +90,7 @@ fn another_case_touches_all_of_the_choice() {
 #[test]
 fn beyond_the_limit_the_deepest_roots_are_widened_to_their_parents() {
     let (top, list) = (NodeId(1), NodeId(2));
-    let key = |number: usize| Key(number.to_be_bytes().into());
+    let key = |number: usize| Key::from(number.to_be_bytes().as_slice());
     let mut footprint = Footprint::default();
     footprint.add(vec![(NodeId(9), None)]);
     for number in 0..FOOTPRINT_ROOTS_MAX - 1 {
@@ -112,7 +112,7 @@ fn beyond_the_limit_the_deepest_roots_are_widened_to_their_parents() {
 #[test]
 fn no_root_lies_in_another() {
     let (top, list, leaf) = (NodeId(1), NodeId(2), NodeId(3));
-    let key = |name: &str| Some(Key(name.as_bytes().into()));
+    let key = |name: &str| Some(Key::from(name.as_bytes()));
     let mut footprint = Footprint::default();
     footprint.add(vec![(top, None), (list, key("b")), (leaf, None)]);
     footprint.add(vec![(top, None), (list, key("a"))]);

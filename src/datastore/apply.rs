@@ -124,7 +124,7 @@ impl<'a> Applier<'a> {
                 }
                 continue;
             }
-            level.close_list();
+            level.close_list(self.seed);
             self.settle_choices(&mut level)?;
             let Some(around) = outer.pop() else { return Ok(level.after) };
             let inner = std::mem::replace(&mut level, around);
@@ -154,7 +154,7 @@ impl<'a> Applier<'a> {
         edit: &'a EditNode,
     ) -> Result<Option<Level<'a>>, DataError> {
         if level.open.as_ref().is_some_and(|open| open.node() != edit.node) {
-            level.close_list();
+            level.close_list(self.seed);
         }
         match &self.node(edit)?.kind {
             NodeKind::Container { presence } => return self.container(*presence, level, edit),

@@ -527,3 +527,50 @@ fn a_model_as_deep_as_data_may_be_is_no_trouble() {
     let edited = apply_edit(&schema, &edited.tree, &remove).unwrap();
     assert!(edited.tree.root.is_empty());
 }
+
+/// New entries and as many that change, in the order of the keys and against it.
+#[test]
+fn a_large_load_gives_every_entry() {
+    use crate::yang::schema::{Lookup, NodeKind};
+    const COUNT: u32 = 20_000;
+    let schema = compile_for_test(&[(
+        "big",
+        "module big { namespace 'urn:big'; prefix b; container top {
+           list e { key n; leaf n { type uint32; } leaf v { type string; } } } }",
+    )]);
+    let found = |parent, name: &str| {
+        let Lookup::Found(node) = schema.child(parent, None, name) else { panic!("no {name}") };
+        node
+    };
+    let top = found(None, "top");
+    let list = found(Some(top), "e");
+    let leaf = found(Some(list), "v");
+    assert!(matches!(schema.node(list).kind, NodeKind::List(_)));
+    let load = |numbers: &mut dyn Iterator<Item = u32>, value: &str| {
+        let node = |node, value, children| EditNode {
+            node,
+            operation: Operation::Merge,
+            value,
+            children,
+            insert: None,
+        };
+        let entry = |number: u32| {
+            let values = vec![number.to_string().into()];
+            let key = schema.list_key(list, &values);
+            let v = node(leaf, EditValue::Leaf(value.into()), vec![]);
+            node(list, EditValue::Entry { key, values }, vec![v])
+        };
+        let entries = numbers.map(entry).collect();
+        super::edit::Edit { nodes: vec![node(top, EditValue::None, entries)], ..Default::default() }
+    };
+    let empty = Tree::empty(Seed::default());
+    let loaded = apply_edit(&schema, &empty, &load(&mut (0..COUNT), "a")).unwrap();
+    assert_eq!(loaded.footprint.roots().count(), 1);
+    let reversed = apply_edit(&schema, &empty, &load(&mut (0..COUNT).rev(), "a")).unwrap();
+    assert_eq!(loaded.tree, reversed.tree);
+    let changed = apply_edit(&schema, &loaded.tree, &load(&mut (0..COUNT).rev(), "b")).unwrap();
+    assert_eq!(
+        changed.tree,
+        apply_edit(&schema, &empty, &load(&mut (0..COUNT), "b")).unwrap().tree
+    );
+}

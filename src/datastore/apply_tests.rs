@@ -1,8 +1,10 @@
 //! Operation tables and the examples of the RFCs.
 
 use super::apply::{apply_edit, tree_of};
+use super::candidate::Candidate;
 use super::edit::{EditNode, EditValue, Operation};
 use super::testing::{edit, edit_of, fault, outcome, schema, show, tree};
+use crate::base::ids::Revision;
 use crate::yang::error::DataErrorKind;
 use crate::yang::libyang::compile_for_test;
 use crate::yang::tree::{Seed, Tree};
@@ -524,8 +526,13 @@ fn a_model_as_deep_as_data_may_be_is_no_trouble() {
         node = &mut node.children[0];
     }
     node.operation = Operation::Delete;
-    let edited = apply_edit(&schema, &edited.tree, &remove).unwrap();
-    assert!(edited.tree.root.is_empty());
+    let mut candidate = Candidate::new(Revision(1), &edited.tree);
+    candidate.edit(&schema, &remove).unwrap();
+    assert!(candidate.tree().root.is_empty());
+    let rebased = candidate.rebase(&schema, Revision(2), &edited.tree).unwrap();
+    assert!(rebased.root.is_empty());
+    let conflicts = candidate.rebase(&schema, Revision(2), &rebased).unwrap_err();
+    assert_eq!(conflicts[0].0.len(), crate::base::limits::DEPTH_MAX);
 }
 
 /// New entries and as many that change, in the order of the keys and against it.

@@ -1,5 +1,6 @@
 //! NETCONF (RFC 6241, 6242, 6022): framing, sessions, operations, errors, filters.
 
+pub(crate) mod document;
 pub(crate) mod error;
 pub(crate) mod filter;
 pub(crate) mod framing;
@@ -17,7 +18,7 @@ pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod state;
 #[cfg(test)]
-mod test_server;
+pub(crate) mod test_server;
 #[cfg(test)]
 mod testing;
 

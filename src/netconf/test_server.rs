@@ -12,9 +12,9 @@ use crate::yang::tree::{Seed, Tree};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-pub(super) const ALL_FEATURES: Features =
+pub(crate) const ALL_FEATURES: Features =
     Features { candidate: true, startup: true, writable_running: true };
-pub(super) const NO_FEATURES: Features =
+pub(crate) const NO_FEATURES: Features =
     Features { candidate: false, startup: false, writable_running: false };
 
 const OLD: &str = "module t { namespace urn:t; prefix t; revision 2026-01-01; feature f; feature g;
@@ -30,7 +30,7 @@ const DEVIATIONS: &str = "module t-deviations { namespace urn:t-deviations; pref
     import t { prefix t; } deviation /t:top/t:unused { deviate not-supported; } }";
 
 /// The standard modules that this room serves, and two of our own.
-pub(super) fn schema() -> Arc<Schema> {
+pub(crate) fn schema() -> Arc<Schema> {
     static SCHEMA: OnceLock<Arc<Schema>> = OnceLock::new();
     let compile = || {
         let implemented = [
@@ -57,12 +57,12 @@ pub(super) fn schema() -> Arc<Schema> {
     Arc::clone(SCHEMA.get_or_init(compile))
 }
 
-pub(super) fn server(features: Features) -> Arc<Server> {
+pub(crate) fn server(features: Features) -> Arc<Server> {
     Server::new(schema(), features, WallTime(1_795_269_599_000))
 }
 
 /// One session over SSH that has locked running.
-pub(super) fn view() -> View {
+pub(crate) fn view() -> View {
     let session = SessionState {
         id: SessionId(7),
         transport: Transport::Ssh,
@@ -87,7 +87,7 @@ pub(super) fn view() -> View {
 }
 
 /// The node of module `t` that these names lead to.
-pub(super) fn node(names: &[&str]) -> NodeId {
+pub(crate) fn node(names: &[&str]) -> NodeId {
     let schema = schema();
     let mut node = None;
     for name in names {

@@ -6,14 +6,19 @@ die() {
     exit 1
 }
 
-# Runs a step with a heading, and says how long it took.
+# Runs a step with a heading, and says how long it took. Not in a condition, which would make bash go on after errors.
 step() {
     local name=$1 start=$SECONDS
     shift
     printf '\n==> %s\n' "$name"
-    "$@" || die "failed: $name (after $((SECONDS - start)) s)"
+    current_step=$name
+    "$@"
+    current_step=
     printf '    %s: %s s\n' "$name" "$((SECONDS - start))"
 }
+
+current_step=
+trap '[[ -z $current_step ]] || printf "\n%s: failed: %s\n" "$program" "$current_step" >&2' EXIT
 
 # Version $1 is at least version $2.
 at_least() {

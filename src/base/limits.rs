@@ -44,6 +44,8 @@ pub(crate) const FOOTPRINT_ROOTS_MAX: usize = 10_000;
 pub(crate) const TX_QUEUE_MAX: usize = 4096;
 /// Milliseconds that a participant has to answer, unless it registered another deadline.
 pub(crate) const PARTICIPANT_DEADLINE_MS: u64 = 5_000;
+/// In-process participants.
+pub(crate) const PARTICIPANTS_MAX: usize = 1024;
 /// Bytes of a persist-id.
 pub(crate) const PERSIST_ID_BYTES_MAX: usize = 1024;
 /// Wire session-ids that each boot of a member receives at a time.

@@ -1,7 +1,9 @@
 //! The doors to the world: one file, one door.
 
 pub(crate) mod clock;
+pub(crate) mod disk;
 pub(crate) mod handle;
+pub(crate) mod host;
 pub(crate) mod password;
 pub(crate) mod random;
 pub(crate) mod service;

@@ -3,9 +3,9 @@
 use crate::xml::Writer;
 use crate::yang::error::{DataError, DataErrorKind};
 use crate::yang::path::InstancePath;
-use crate::yang::print::PrefixSink;
 use crate::yang::print::instance_identifier;
 use crate::yang::schema::Schema;
+use crate::yang::types::PrefixSink;
 
 /// The namespace of RFC 7950's elements in `error-info`.
 const YANG_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:1";

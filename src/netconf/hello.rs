@@ -150,6 +150,43 @@ pub(crate) fn read_client_hello(message: &[u8]) -> Result<Framing, HelloError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netconf::testing::{ALL_FEATURES, NO_FEATURES, schema};
+
+    #[test]
+    fn capabilities_are_exactly_these() {
+        let schema = schema();
+        let id = schema.schema_id;
+        let capability = |name: &str| format!("urn:ietf:params:netconf:capability:{name}");
+        let tail = [
+            capability(&format!("yang-library:1.0?revision=2019-01-04&module-set-id={id}")),
+            capability(&format!("yang-library:1.1?revision=2019-01-04&content-id={id}")),
+            "urn:ietf:params:xml:ns:netconf:base:1.0?module=ietf-netconf&revision=2011-06-01\
+             &features=candidate,confirmed-commit,rollback-on-error,validate"
+                .to_owned(),
+            "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring?module=ietf-netconf-monitoring\
+             &revision=2010-10-04"
+                .to_owned(),
+            "urn:t?module=t&revision=2026-01-01&features=f,g&deviations=t-deviations".to_owned(),
+            "urn:t-deviations?module=t-deviations".to_owned(),
+        ];
+        let all = [
+            "writable-running:1.0",
+            "candidate:1.0",
+            "confirmed-commit:1.0",
+            "confirmed-commit:1.1",
+            "rollback-on-error:1.0",
+            "validate:1.0",
+            "validate:1.1",
+            "startup:1.0",
+        ];
+        let least = ["rollback-on-error:1.0", "validate:1.0", "validate:1.1"];
+        for (features, names) in [(ALL_FEATURES, &all[..]), (NO_FEATURES, &least)] {
+            let base = [BASE_1_0.to_owned(), BASE_1_1.to_owned()].into_iter();
+            let middle = names.iter().map(|name| capability(name));
+            let expected: Vec<String> = base.chain(middle).chain(tail.clone()).collect();
+            assert_eq!(capabilities(&schema, features), expected);
+        }
+    }
 
     #[track_caller]
     fn check(hello: &str, expected: Result<Framing, HelloError>) {

@@ -1,5 +1,6 @@
 //! NETCONF (RFC 6241, 6242, 6022): framing, sessions, operations, errors, filters.
 
+pub(crate) mod document;
 pub(crate) mod error;
 pub(crate) mod filter;
 pub(crate) mod framing;

@@ -19,12 +19,15 @@ pub(super) const NO_FEATURES: Features =
 
 const OLD: &str = "module t { namespace urn:t; prefix t; revision 2026-01-01; feature f; feature g;
     identity local { base kind; } identity kind;
-    container top { leaf name { type string; }
+    container top { leaf name { type string; } leaf unused { type string; }
         list item { key id; unique value; leaf id { type uint8; } leaf value { type string; } } } }";
 const NEW: &str = "module u { yang-version 1.1; namespace urn:u; prefix u; include u-sub;
     container other { leaf name { type string; } } }";
 const SUBMODULE: &str = "submodule u-sub { yang-version 1.1; belongs-to u { prefix u; }
     revision 2026-02-02; leaf hash { type string; description \"a line\n##\nb\"; } }";
+
+const DEVIATIONS: &str = "module t-deviations { namespace urn:t-deviations; prefix d;
+    import t { prefix t; } deviation /t:top/t:unused { deviate not-supported; } }";
 
 /// The standard modules that this room serves, and two of our own.
 pub(super) fn schema() -> Arc<Schema> {
@@ -36,12 +39,13 @@ pub(super) fn schema() -> Arc<Schema> {
             "ietf-yang-library",
             "ietf-datastores",
             "t",
+            "t-deviations",
             "u",
         ];
         let features = ["candidate", "confirmed-commit", "rollback-on-error", "validate"];
         let netconf = features.map(|name| ("ietf-netconf".to_owned(), name.to_owned()));
         let of_t = ["f", "g"].map(|name| ("t".to_owned(), name.to_owned()));
-        let sources = [("t", OLD), ("u", NEW), ("u-sub", SUBMODULE)];
+        let sources = [("t", OLD), ("t-deviations", DEVIATIONS), ("u", NEW), ("u-sub", SUBMODULE)];
         let options = CompileOptions {
             dirs: vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/yang/standard"))],
             modules: implemented.map(|name| (name.to_owned(), None)).to_vec(),

@@ -1,7 +1,8 @@
 //! The judge: libyang's type code and full validation.
 
 use super::context::Context;
-use super::view::{NodeView, TypeView};
+use super::view::NodeView;
+use super::view_types::TypeView;
 use yang2::ffi;
 
 /// Full validation and foreign types.
@@ -34,5 +35,18 @@ impl Judge {
     /// `handles` are of `context`.
     pub(super) fn new(context: Context, handles: Vec<Handle>) -> Self {
         Self { context, handles }
+    }
+
+    pub(super) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The type behind a handle, and a node that has it.
+    pub(super) fn type_of_handle(
+        &self,
+        handle: super::TypeHandle,
+    ) -> Option<(*const ffi::lysc_type, *const ffi::lysc_node)> {
+        let handle = self.handles.get(usize::try_from(handle.0).ok()?)?;
+        Some((handle.type_, handle.node))
     }
 }

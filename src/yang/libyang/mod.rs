@@ -6,11 +6,14 @@
 mod compile;
 mod compile_types;
 mod context;
+mod derived;
 mod judge;
 mod modules;
 mod plugin;
 mod sources;
+mod value;
 mod view;
+mod view_types;
 
 use super::schema::Schema;
 use std::path::PathBuf;

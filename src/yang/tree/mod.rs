@@ -4,11 +4,14 @@
 //! change it and put it back. The tree knows no schema: whoever edits it keeps the invariants.
 
 mod apply;
+mod compare;
 pub(crate) mod container;
 pub(crate) mod decode;
 pub(crate) mod diff;
 pub(crate) mod encode;
 pub(crate) mod entries;
+#[cfg(test)]
+mod entries_tests;
 mod equal;
 mod input;
 pub(crate) mod key;
@@ -17,7 +20,9 @@ pub(crate) mod keypath;
 mod laws;
 pub(crate) mod names;
 mod order;
+mod pages;
 mod roots;
+mod sequence;
 
 pub(crate) use apply::{ApplyMismatch, Mismatch};
 pub(crate) use container::{Child, ChildRef, Container};

@@ -111,7 +111,7 @@ pub(super) struct RunArguments {
 impl RunArguments {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let configuration = Configuration::load(self.overrides())?;
-        daemon::run(&configuration)
+        daemon::run(&configuration, Vec::new())
     }
 
     fn overrides(self) -> Overrides {

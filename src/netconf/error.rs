@@ -3,9 +3,9 @@
 use crate::xml::Writer;
 use crate::yang::error::{DataError, DataErrorKind};
 use crate::yang::path::InstancePath;
+use crate::yang::prefixes::Declarations;
 use crate::yang::print::instance_identifier;
 use crate::yang::schema::Schema;
-use crate::yang::types::PrefixSink;
 
 /// The namespace of RFC 7950's elements in `error-info`.
 const YANG_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:1";
@@ -258,27 +258,106 @@ fn write_path(
     if let Some(namespace) = namespace {
         writer.default_namespace(namespace);
     }
-    for (namespace, prefix) in &declarations.0 {
-        writer.declare(prefix, namespace);
-    }
+    declarations.declare(writer);
     writer.text(&text).end(element);
 }
 
-/// Namespaces and the prefixes that an element declares for them: the preferred one or, where two modules prefer the
-/// same, with a number behind it.
-#[derive(Debug, Default)]
-struct Declarations(Vec<(String, String)>);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netconf::test_server::{node, schema};
+    use crate::yang::path::Selector;
 
-impl PrefixSink for Declarations {
-    fn prefix(&mut self, namespace: &str, preferred: &str) -> String {
-        if let Some((_, prefix)) = self.0.iter().find(|(known, _)| known == namespace) {
-            return prefix.clone();
+    fn xml(error: &RpcError) -> String {
+        let mut out = Vec::new();
+        write_error(&mut Writer::new(&mut out), error, &schema());
+        String::from_utf8(out).unwrap()
+    }
+
+    /// What is between `<error-info>` and `</error-info>`.
+    fn info(error: &RpcError) -> String {
+        let xml = xml(error);
+        let inside = xml.split_once("<error-info>").map_or("", |(_, rest)| rest);
+        inside.split_once("</error-info>").map_or("", |(inside, _)| inside).to_owned()
+    }
+
+    /// `/t:top/t:item[t:id='1']/t:value`.
+    fn path() -> InstancePath {
+        let (top, item) = (node(&["top"]), node(&["top", "item"]));
+        InstancePath::default()
+            .child(top, Selector::None)
+            .child(item, Selector::Keys(vec!["1".into()]))
+            .child(node(&["top", "item", "value"]), Selector::None)
+    }
+
+    #[test]
+    fn faults_of_data_have_the_tags_of_rfc_7950() {
+        use DataErrorKind as Kind;
+        let (element, attribute) = ("e".to_owned(), "a".to_owned());
+        let bad_element = "<bad-element>e</bad-element>";
+        let both = "<bad-attribute>a</bad-attribute><bad-element>e</bad-element>";
+        let identifier = "<non-unique xmlns=\"urn:ietf:params:xml:ns:yang:1\" xmlns:t=\"urn:t\">\
+                          /t:top/t:item[t:id='1']/t:value</non-unique>";
+        let choice = "<missing-choice xmlns=\"urn:ietf:params:xml:ns:yang:1\">c</missing-choice>";
+        for (kind, tag, expected) in [
+            (Kind::InvalidValue, "invalid-value", ""),
+            (Kind::MissingKey { key: element.clone() }, "missing-element", bad_element),
+            (Kind::MissingElement { element: element.clone() }, "missing-element", bad_element),
+            (Kind::BadElement { element: element.clone() }, "bad-element", bad_element),
+            (Kind::UnknownElement { element: element.clone() }, "unknown-element", bad_element),
+            (
+                Kind::UnknownNamespace { element: element.clone(), namespace: "urn:x".to_owned() },
+                "unknown-namespace",
+                "<bad-element>e</bad-element><bad-namespace>urn:x</bad-namespace>",
+            ),
+            (
+                Kind::BadAttribute { attribute: attribute.clone(), element: element.clone() },
+                "bad-attribute",
+                both,
+            ),
+            (
+                Kind::MissingAttribute { attribute: attribute.clone(), element: element.clone() },
+                "missing-attribute",
+                both,
+            ),
+            (Kind::UnknownAttribute { attribute, element }, "unknown-attribute", both),
+            (Kind::DataExists, "data-exists", ""),
+            (Kind::DataMissing, "data-missing", ""),
+            (Kind::NotUnique { non_unique: vec![path()] }, "operation-failed", identifier),
+            (Kind::OperationFailed, "operation-failed", ""),
+            (Kind::MissingChoice { choice: "c".to_owned() }, "data-missing", choice),
+            (Kind::NotSupported, "operation-not-supported", ""),
+            (Kind::TooBig, "too-big", ""),
+        ] {
+            let error = RpcError::from(DataError::new(kind, "message"));
+            assert_eq!((error.error_type, error.tag.as_str()), (ErrorType::Application, tag));
+            assert_eq!(info(&error), expected);
         }
-        let taken = |prefix: &str| self.0.iter().any(|(_, other)| other == prefix);
-        let numbered = (1u32..).map(|number| format!("{preferred}{number}"));
-        let mut wanted = std::iter::once(preferred.to_owned()).chain(numbered);
-        let prefix = wanted.find(|prefix| !taken(prefix)).unwrap_or_default();
-        self.0.push((namespace.to_owned(), prefix.clone()));
-        prefix
+    }
+
+    #[test]
+    fn an_error_has_its_elements_in_the_order_of_rfc_6241() {
+        let error = DataError::new(DataErrorKind::OperationFailed, "a < b")
+            .at(path())
+            .tagged("must-violation");
+        let error = RpcError::from(error)
+            .with(ErrorInfo::SessionId(0))
+            .with(ErrorInfo::Quorate { element: "member", text: "n1".to_owned() });
+        assert_eq!(
+            xml(&error),
+            "<rpc-error><error-type>application</error-type>\
+             <error-tag>operation-failed</error-tag><error-severity>error</error-severity>\
+             <error-app-tag>must-violation</error-app-tag>\
+             <error-path xmlns:t=\"urn:t\">/t:top/t:item[t:id='1']/t:value</error-path>\
+             <error-message xml:lang=\"en\">a &lt; b</error-message>\
+             <error-info><session-id>0</session-id>\
+             <member xmlns=\"urn:quorate:netconf\">n1</member></error-info></rpc-error>"
+        );
+    }
+
+    #[test]
+    fn a_message_is_never_empty() {
+        let error = RpcError::new(ErrorType::Rpc, ErrorTag::TooBig, "");
+        assert!(xml(&error).contains("<error-message xml:lang=\"en\">too-big</error-message>"));
     }
 }

@@ -150,7 +150,7 @@ pub(crate) fn read_client_hello(message: &[u8]) -> Result<Framing, HelloError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::netconf::testing::{ALL_FEATURES, NO_FEATURES, schema};
+    use crate::netconf::test_server::{ALL_FEATURES, NO_FEATURES, schema};
 
     #[test]
     fn capabilities_are_exactly_these() {

@@ -18,7 +18,9 @@ pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod state;
 #[cfg(test)]
-pub(crate) mod testing;
+pub(crate) mod test_server;
+#[cfg(test)]
+mod testing;
 
 /// The namespace of every element of the protocol (RFC 6241, 3.1).
 pub(crate) const BASE_NAMESPACE: &str = "urn:ietf:params:xml:ns:netconf:base:1.0";

@@ -92,3 +92,6 @@ fn several(identifier: &str) -> RpcError {
     RpcError::new(ErrorType::Application, ErrorTag::OperationFailed, message)
         .tagged("data-not-unique")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,87 +1,152 @@
-//! What the tests of this room and of sessions share.
+//! Models and short forms for the tests of payloads and filters.
 
-use super::hello::Features;
-use super::operation::Datastore;
-use super::server::Server;
-use super::state::{Counters, LockState, SessionState, Transport, View};
-use crate::base::ids::{Revision, SessionId};
-use crate::base::time::WallTime;
-use crate::yang::libyang::{CompileOptions, compile};
-use crate::yang::schema::Schema;
-use crate::yang::tree::{Seed, Tree};
-use std::path::PathBuf;
+#![expect(clippy::wildcard_enum_match_arm, reason = "tests name what they mean")]
+
+use super::payload::{Operations, PayloadError, read_config};
+use crate::datastore::edit::{DefaultOperation, Edit, EditNode, EditValue};
+use crate::xml::{Event, Reader};
+use crate::yang::libyang::compile_for_test;
+use crate::yang::path::InstancePath;
+use crate::yang::prefixes::Declarations;
+use crate::yang::print::{instance_identifier, print_all};
+use crate::yang::schema::{NodeId, NodeKind, Order, Schema};
+use crate::yang::tree::{Child, ChildRef, Container, Entries, Seed, Tree};
 use std::sync::{Arc, OnceLock};
 
-pub(crate) const ALL_FEATURES: Features =
-    Features { candidate: true, startup: true, writable_running: true };
-pub(super) const NO_FEATURES: Features =
-    Features { candidate: false, startup: false, writable_running: false };
+const M: &str = r#"
+module m {
+  yang-version 1.1; namespace "urn:m"; prefix m;
+  identity kind;
+  identity big { base kind; }
+  grouping line { leaf text { type string; } }
+  container box {
+    leaf name { type string; }
+    leaf size {
+      type uint8 { range "1..100" { error-message "too much"; error-app-tag "size-range"; } }
+      default 5;
+    }
+    leaf flag { type empty; }
+    leaf kind { type identityref { base kind; } }
+    leaf state { config false; type string; }
+    choice how {
+      case one { leaf a { type string; } leaf b { type string; } }
+      case two { container c { leaf d { type string; } } }
+      choice deeper { leaf e { type string; } leaf f { type string; } }
+    }
+    list pair {
+      key "x y";
+      leaf v { type string; }
+      leaf y { type uint8; }
+      leaf x { type string; }
+      list inner { key id; leaf id { type string; } leaf-list tag { type string; } }
+    }
+    list line { key name; ordered-by user; leaf name { type string; } uses line; }
+    list typed { key "kind name"; ordered-by user;
+      leaf kind { type identityref { base kind; } } leaf name { type string; } }
+    leaf-list tag { type string { length "1..10"; } default small; }
+    leaf-list word { type string; ordered-by user; }
+    leaf-list ref { ordered-by user; type identityref { base kind; } }
+    anydata blob;
+    anyxml raw;
+    container lid { presence "it has one"; leaf color { type string; } }
+  }
+  leaf top { type string; }
+}"#;
 
-const OLD: &str = "module t { namespace urn:t; prefix t; revision 2026-01-01; feature f; feature g;
-    identity local { base kind; } identity kind;
-    container top { leaf name { type string; } leaf unused { type string; }
-        list item { key id; unique value; leaf id { type uint8; } leaf value { type string; } } } }";
-const NEW: &str = "module u { yang-version 1.1; namespace urn:u; prefix u; include u-sub;
-    container other { leaf name { type string; } } }";
-const SUBMODULE: &str = "submodule u-sub { yang-version 1.1; belongs-to u { prefix u; }
-    revision 2026-02-02; leaf hash { type string; description \"a line\n##\nb\"; } }";
+const N: &str = r#"
+module n {
+  yang-version 1.1; namespace "urn:n"; prefix n;
+  import m { prefix m; }
+  identity huge { base m:big; }
+  augment "/m:box" {
+    leaf name { type string; }
+    container label { leaf text { type string; } }
+  }
+  augment "/m:box/m:line" { leaf mark { type string; } }
+  leaf top { type string; }
+}"#;
 
-const DEVIATIONS: &str = "module t-deviations { namespace urn:t-deviations; prefix d;
-    import t { prefix t; } deviation /t:top/t:unused { deviate not-supported; } }";
-
-/// The standard modules that this room serves, and two of our own.
+/// Modules `m` and `n`, made once.
 pub(super) fn schema() -> Arc<Schema> {
     static SCHEMA: OnceLock<Arc<Schema>> = OnceLock::new();
-    let compile = || {
-        let implemented = [
-            "ietf-netconf",
-            "ietf-netconf-monitoring",
-            "ietf-yang-library",
-            "ietf-datastores",
-            "t",
-            "t-deviations",
-            "u",
-        ];
-        let features = ["candidate", "confirmed-commit", "rollback-on-error", "validate"];
-        let netconf = features.map(|name| ("ietf-netconf".to_owned(), name.to_owned()));
-        let of_t = ["f", "g"].map(|name| ("t".to_owned(), name.to_owned()));
-        let sources = [("t", OLD), ("t-deviations", DEVIATIONS), ("u", NEW), ("u-sub", SUBMODULE)];
-        let options = CompileOptions {
-            dirs: vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/yang/standard"))],
-            modules: implemented.map(|name| (name.to_owned(), None)).to_vec(),
-            features: netconf.into_iter().chain(of_t).collect(),
-            sources: sources.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec(),
+    Arc::clone(SCHEMA.get_or_init(|| compile_for_test(&[("m", M), ("n", N)])))
+}
+
+/// `<config>` around `content`, with prefixes for what tests need.
+pub(super) fn config(content: &str) -> String {
+    format!(
+        "<config xmlns='urn:ietf:params:xml:ns:netconf:base:1.0' xmlns:m='urn:m' xmlns:n='urn:n' \
+         xmlns:nc='urn:ietf:params:xml:ns:netconf:base:1.0' xmlns:y='urn:ietf:params:xml:ns:yang:1' \
+         xmlns:wd='urn:ietf:params:xml:ns:netconf:default:1.0'>{content}</config>"
+    )
+}
+
+/// The edit in a document whose root is `<config>`.
+pub(super) fn read(
+    schema: &Schema,
+    document: &[u8],
+    operations: Operations,
+) -> Result<Edit, PayloadError> {
+    let mut reader = Reader::new(document)?;
+    reader.next()?;
+    let edit = read_config(&mut reader, schema, operations)?;
+    assert_eq!(reader.next()?, Event::Eof);
+    Ok(edit)
+}
+
+/// The tree with this content.
+pub(super) fn tree(schema: &Schema, content: &str) -> Tree {
+    let operations = Operations::Allowed(DefaultOperation::Merge);
+    let edit = read(schema, config(content).as_bytes(), operations).unwrap();
+    let mut tree = Tree::empty(Seed(7));
+    fill(schema, &mut tree.root, &edit.nodes);
+    tree
+}
+
+pub(super) fn print(schema: &Arc<Schema>, tree: &Tree) -> String {
+    String::from_utf8(print_all(schema, tree)).unwrap()
+}
+
+pub(super) fn path(schema: &Schema, path: &InstancePath) -> String {
+    instance_identifier(schema, path, &mut Declarations::default())
+}
+
+fn order(schema: &Schema, id: NodeId) -> Order {
+    match &schema.node(id).kind {
+        NodeKind::List(list) => list.order,
+        NodeKind::LeafList(leaf_list) => leaf_list.order,
+        _ => Order::System,
+    }
+}
+
+/// What an edit without operations makes of nothing.
+fn fill(schema: &Schema, data: &mut Container, nodes: &[EditNode]) {
+    for EditNode { node, value, children, .. } in nodes {
+        let mut inside = Container::default();
+        fill(schema, &mut inside, children);
+        let order = order(schema, *node);
+        let child = match value {
+            EditValue::None => Child::Container(inside),
+            EditValue::Leaf(value) => Child::Leaf(value.clone()),
+            EditValue::Any(xml) => Child::Any(xml.as_str().into()),
+            EditValue::Absent => continue,
+            EditValue::Entry { key, .. } => {
+                let mut list = match data.get(*node) {
+                    Some(ChildRef::List(list)) => list.clone(),
+                    _ => Entries::new(order, Seed(7)),
+                };
+                list.insert(key.clone(), inside);
+                Child::List(list)
+            }
+            EditValue::Item { key, value } => {
+                let mut items = match data.get(*node) {
+                    Some(ChildRef::LeafList(items)) => items.clone(),
+                    _ => Entries::new(order, Seed(7)),
+                };
+                items.insert(key.clone(), value.clone());
+                Child::LeafList(items)
+            }
         };
-        Arc::new(compile(&options).unwrap_or_else(|error| panic!("{error}")))
-    };
-    Arc::clone(SCHEMA.get_or_init(compile))
-}
-
-pub(crate) fn server(features: Features) -> Arc<Server> {
-    Server::new(schema(), features, WallTime(1_795_269_599_000))
-}
-
-/// One session over SSH that has locked running.
-pub(crate) fn view() -> View {
-    let session = SessionState {
-        id: SessionId(7),
-        transport: Transport::Ssh,
-        user: "admin".to_owned(),
-        source_host: Some("192.0.2.1".to_owned()),
-        login_time: WallTime(0),
-        counters: Arc::new(Counters::default()),
-    };
-    let lock = LockState {
-        datastore: Datastore::Running,
-        session: SessionId(7),
-        locked_time: WallTime(951_782_400_000),
-    };
-    View {
-        revision: Revision(0),
-        running: Tree::empty(Seed::default()),
-        candidate: Some(Tree::empty(Seed::default())),
-        startup: None,
-        sessions: Arc::new(vec![session]),
-        locks: vec![lock],
+        data.set(*node, child);
     }
 }

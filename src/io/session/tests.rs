@@ -9,7 +9,7 @@ use crate::io::shutdown::{self, ShutdownSender};
 use crate::netconf::error::{ErrorTag, ErrorType, RpcError};
 use crate::netconf::operation::Request;
 use crate::netconf::state::Transport;
-use crate::netconf::testing::{ALL_FEATURES, server, view};
+use crate::netconf::test_server::{ALL_FEATURES, server, view};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};

@@ -3,7 +3,7 @@ use crate::base::ids::SessionId;
 use crate::base::limits::{DEPTH_MAX, PERSIST_ID_BYTES_MAX};
 use crate::datastore::edit::Edit;
 use crate::netconf::operation::{Commit, ConfigSource, Confirmed, TestOption};
-use crate::netconf::testing::{ALL_FEATURES, NO_FEATURES, schema};
+use crate::netconf::test_server::{ALL_FEATURES, NO_FEATURES, schema};
 
 const BASE: &str = "urn:ietf:params:xml:ns:netconf:base:1.0";
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::base::limits::DEPTH_MAX;
 use crate::netconf::reply::Fill;
-use crate::netconf::testing::{ALL_FEATURES, server, view};
+use crate::netconf::test_server::{ALL_FEATURES, server, view};
 use std::sync::atomic::Ordering;
 
 const HELLO_1_0: &str = "<hello xmlns=\"urn:ietf:params:xml:ns:netconf:base:1.0\"><capabilities>\
@@ -274,5 +274,27 @@ fn schemas_are_given_as_text() {
         "<identifier>t</identifier><format>yin</format>",
     ] {
         assert!(get(inner).contains("<error-tag>invalid-value</error-tag>"), "{inner}");
+    }
+}
+
+#[test]
+fn no_damaged_conversation_panics() {
+    let server = server(ALL_FEATURES);
+    let messages = [
+        "<edit-config><target><candidate/></target><config><top xmlns='urn:t'><item><id>1</id>\
+         </item></top></config></edit-config>",
+        "<get><filter type='subtree'><top xmlns='urn:t'><name>x</name></top></filter></get>",
+        "<commit><confirmed/><confirm-timeout>30</confirm-timeout></commit>",
+    ];
+    let wire = HELLO_1_1.to_owned() + &messages.map(|inner| chunked(&rpc(inner))).concat();
+    for at in 0..wire.len() {
+        for other in *b"\n#0]<>&\"\xFF" {
+            let mut damaged = wire.clone().into_bytes();
+            damaged[at] = other;
+            let mut session = Session::new(Arc::clone(&server), Arc::new(Counters::default()));
+            session.opened(SessionId(3));
+            session.received(&damaged);
+            run(&mut session, &mut Done::default());
+        }
     }
 }

@@ -8,6 +8,7 @@ mod compare;
 pub(crate) mod container;
 pub(crate) mod decode;
 pub(crate) mod diff;
+mod digest;
 pub(crate) mod encode;
 pub(crate) mod entries;
 #[cfg(test)]
@@ -18,6 +19,7 @@ pub(crate) mod key;
 pub(crate) mod keypath;
 #[cfg(test)]
 mod laws;
+mod leafs;
 pub(crate) mod names;
 mod order;
 mod pages;

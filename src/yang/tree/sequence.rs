@@ -12,19 +12,20 @@ use std::collections::BTreeMap;
 /// The anchors of a sequence of rows, by key.
 #[derive(Debug, Clone)]
 pub(super) struct Anchors {
-    seed: Seed,
+    /// As bytes, which need no alignment.
+    seed: [u8; 16],
     /// Every key of the sequence. `None` stands for the very first key, whichever that is.
     by_key: Pages<Option<Key>>,
 }
 
 impl Anchors {
     pub(super) fn new(seed: Seed) -> Self {
-        Self { seed, by_key: Pages::default() }
+        Self { seed: seed.0.to_le_bytes(), by_key: Pages::default() }
     }
 
     /// The seed of the sequence.
     pub(super) fn seed(&self) -> Seed {
-        self.seed
+        Seed(u128::from_le_bytes(self.seed))
     }
 
     #[cfg(test)]
@@ -60,14 +61,14 @@ impl Anchors {
     fn firsts<'a>(&'a self, key: &'a Key, height: usize) -> Option<Vec<Option<&'a Key>>> {
         let mut current = Some(key);
         let mut anchor = self.by_key.find(key)?.as_ref();
-        let mut current_level = level(self.seed, key);
+        let mut current_level = level(self.seed(), key);
         let mut firsts = Vec::with_capacity(height);
         for at in 0..height {
             // The very first key's anchor is itself, at any level.
             while current.is_some() && current_level <= at {
                 current = anchor;
                 if let Some(key) = current {
-                    current_level = level(self.seed, key);
+                    current_level = level(self.seed(), key);
                     anchor = self.by_key.find(key)?.as_ref();
                 }
             }
@@ -80,11 +81,11 @@ impl Anchors {
         match self.by_key.search(key) {
             Ok(steps) => self.by_key.replace(&steps, anchor),
             Err(steps) if steps.iter().all(|step| *step == 0) => {
-                let second = self.by_key.first_key().map_or(0, |key| level(self.seed, key));
+                let second = self.by_key.first_key().map_or(0, |key| level(self.seed(), key));
                 self.by_key.insert_first((key.clone(), anchor), second);
             }
             Err(steps) => {
-                self.by_key.insert(&steps, (key.clone(), anchor), level(self.seed, key));
+                self.by_key.insert(&steps, (key.clone(), anchor), level(self.seed(), key));
             }
         }
     }
@@ -94,7 +95,7 @@ impl Anchors {
             if steps.iter().all(|step| *step == 0) {
                 self.by_key.remove_first();
             } else {
-                self.by_key.remove(&steps, level(self.seed, key));
+                self.by_key.remove(&steps, level(self.seed(), key));
             }
         }
     }
@@ -129,7 +130,7 @@ impl Anchors {
         let key = row.0.clone();
         match steps {
             Some(steps) => {
-                let level = level(self.seed, &key);
+                let level = level(self.seed(), &key);
                 let anchor = rows.first_at(&steps, level).cloned();
                 let moved = rows.insert(&steps, row, level);
                 self.set_moved(rows, moved);
@@ -138,7 +139,7 @@ impl Anchors {
             None => {
                 // What has been first until now is the first of its nodes only as far up as its level says.
                 let second = rows.first_key().cloned();
-                let second_level = second.as_ref().map_or(0, |second| level(self.seed, second));
+                let second_level = second.as_ref().map_or(0, |second| level(self.seed(), second));
                 for beside in rows.keys_beside_first(second_level) {
                     self.set(&beside, second.clone());
                 }
@@ -155,13 +156,13 @@ impl Anchors {
             let row = rows.remove_first();
             if let Some(first) = rows.first_key().cloned() {
                 self.set(&first, None);
-                for beside in rows.keys_beside_first(level(self.seed, &first)) {
+                for beside in rows.keys_beside_first(level(self.seed(), &first)) {
                     self.set(&beside, None);
                 }
             }
             row
         } else {
-            let (row, moved) = rows.remove(&steps, level(self.seed, key));
+            let (row, moved) = rows.remove(&steps, level(self.seed(), key));
             self.set_moved(rows, moved);
             row
         };
@@ -200,6 +201,6 @@ impl AnchorsBuilder {
         for (key, anchor) in self.by_key {
             pages.push(key, anchor);
         }
-        Anchors { seed, by_key: pages.finish() }
+        Anchors { seed: seed.0.to_le_bytes(), by_key: pages.finish() }
     }
 }

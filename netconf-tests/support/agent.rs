@@ -96,6 +96,12 @@ impl Agent {
         }
     }
 
+    /// The same agent with more arguments.
+    pub(crate) fn with_arguments(mut self, arguments: &[&str]) -> Self {
+        self.settings.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self
+    }
+
     /// Starts the process and waits until it says that it is ready (sd_notify).
     pub(crate) fn try_run(&mut self) -> Result<(), NotStarted> {
         standard_modules();

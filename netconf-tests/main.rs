@@ -19,6 +19,7 @@
 
 mod support;
 
+mod durability;
 mod limits;
 mod rfc6022_monitoring;
 mod rfc6241_candidate_commit;

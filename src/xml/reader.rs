@@ -384,7 +384,10 @@ impl<'a> Reader<'a> {
         let piece = self.markup(from, 0, 0);
         let special = |byte: u8| (byte == b'>') | (byte == b'\r');
         let special = characters::any(piece.as_bytes(), special);
-        if special && piece.contains("]]>") {
+        if self.depth > 0 && !special {
+            return Ok(self.add_piece(piece, pending));
+        }
+        if piece.contains("]]>") {
             return Err(self.malformed_at(from, "there is ]]> in a text"));
         }
         if self.depth == 0 {
@@ -394,7 +397,7 @@ impl<'a> Reader<'a> {
                 Err(self.malformed_at(from, "there is text outside the root element"))
             };
         }
-        Ok(self.add_piece(piece, pending))
+        Ok(self.add_lines(piece, pending))
     }
 
     /// Adds the CDATA section that was read. Whether there was anything in it.
@@ -403,7 +406,7 @@ impl<'a> Reader<'a> {
             return Err(self.malformed_at(from, "there is text outside the root element"));
         }
         let piece = self.markup(from, "<![CDATA[".len(), "]]>".len());
-        Ok(self.add_piece(piece, pending))
+        Ok(self.add_lines(piece, pending))
     }
 
     fn add_reference(&mut self, from: usize, pending: bool) -> Result<(), XmlError> {
@@ -418,15 +421,21 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Adds a piece of text with its line ends normalised (XML 1.0, 2.11). Whether it holds anything.
+    /// Adds a piece of text without carriage returns. Whether it holds anything.
     fn add_piece(&mut self, piece: &'a str, pending: bool) -> bool {
-        if piece.is_empty() {
-            return false;
-        }
-        if !pending && !characters::any(piece.as_bytes(), |byte| byte == b'\r') {
+        if pending {
+            self.join(pending).push_str(piece);
+        } else {
             self.text = piece;
             self.joined = None;
-            return true;
+        }
+        !piece.is_empty()
+    }
+
+    /// Adds a piece of text with its line ends normalised (XML 1.0, 2.11). Whether it holds anything.
+    fn add_lines(&mut self, piece: &'a str, pending: bool) -> bool {
+        if !piece.contains('\r') {
+            return self.add_piece(piece, pending);
         }
         let joined = self.join(pending);
         let mut parts = piece.split('\r');

@@ -50,6 +50,8 @@ pub(crate) struct Schema {
     pub(crate) judge: Arc<super::libyang::Judge>,
     /// `find_child` by (parent, name, module): sorted.
     pub(crate) names: NameIndex,
+    /// Every node's tags, made when the first tree is printed.
+    pub(crate) tags: std::sync::OnceLock<super::print::Tags>,
 }
 
 /// A YANG module or submodule as yang-library and netconf-state show it.
@@ -307,6 +309,8 @@ pub(crate) enum ForeignText {
     Plain,
     /// `yang:xpath1.0`: prefixes anywhere in an expression.
     Xpath,
+    /// RFC 8341's `node-instance-identifier`: an instance-identifier that may leave out keys. It has a native form.
+    NodeInstanceIdentifier,
 }
 
 /// A pattern of a string type.

@@ -4,8 +4,8 @@ use super::CompileError;
 use super::TypeHandle;
 use super::compile::number;
 use super::judge::Handle;
-use super::view::{IdentityView, ModuleView, NodeView, PatternView, Prefixes, RangeView};
-use super::view::{TypeFacts, TypeView};
+use super::view::{ModuleView, NodeView, Prefixes};
+use super::view_types::{IdentityView, PatternView, RangeView, TypeFacts, TypeView};
 use crate::yang::schema::{
     ForeignText, Identity, IdentityId, ModuleId, Pattern, PrefixMap, Restriction, Type, TypeId,
 };
@@ -167,7 +167,8 @@ impl<'a, 'c> Types<'a, 'c> {
         let handle = TypeHandle(number(self.handles.len())?);
         self.handles.push(Handle::new(view, node));
         let text = match &*view.plugin() {
-            "xpath1.0" | "node-instance-identifier" => ForeignText::Xpath,
+            "xpath1.0" => ForeignText::Xpath,
+            "node-instance-identifier" => ForeignText::NodeInstanceIdentifier,
             _ => ForeignText::Plain,
         };
         Ok(Type::Foreign { handle, text })

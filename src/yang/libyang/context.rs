@@ -40,12 +40,12 @@ pub(super) struct Fault {
     pub(super) code: ffi::LY_VECODE::Type,
 }
 
-/// Whether the modules are compiled as they are loaded.
+/// Modules are found by `Sources` alone and compiled together; yang-library is a module like others; modules that
+/// `must`, `when` and defaults refer to are implemented too (RFC 7950, 5.6.5).
 const OPTIONS: u32 = ffi::LY_CTX_NO_YANGLIBRARY
     | ffi::LY_CTX_DISABLE_SEARCHDIRS
     | ffi::LY_CTX_REF_IMPLEMENTED
-    | ffi::LY_CTX_EXPLICIT_COMPILE
-    | ffi::LY_CTX_BUILTIN_PLUGINS_ONLY;
+    | ffi::LY_CTX_EXPLICIT_COMPILE;
 
 impl Context {
     /// A context without modules but libyang's own.

@@ -6,16 +6,21 @@
 mod compile;
 mod compile_types;
 mod context;
+mod derived;
+mod faults;
 mod judge;
+mod locate;
 mod modules;
 mod plugin;
 mod sources;
+mod value;
 mod view;
+mod view_types;
 
 use super::schema::Schema;
 use std::path::PathBuf;
 
-pub(crate) use judge::Judge;
+pub(crate) use judge::{Judge, ValidateWhat};
 
 /// What to compile.
 #[derive(Debug, Clone, Default)]

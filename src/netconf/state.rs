@@ -1,6 +1,6 @@
 //! What sessions read: the facts of this moment, immutable and shared.
 
-use super::operation::Datastore;
+use crate::datastore::store::Datastore;
 use crate::base::ids::{Revision, SessionId};
 use crate::base::time::WallTime;
 use crate::yang::tree::Tree;
@@ -63,4 +63,32 @@ pub(crate) struct LockState {
     pub(crate) datastore: Datastore,
     pub(crate) session: SessionId,
     pub(crate) locked_time: WallTime,
+}
+
+/// RFC 6022, 2.1.5: what all sessions of this node have done since it was started.
+#[derive(Debug, Default)]
+pub(crate) struct Statistics {
+    pub(crate) start_time: WallTime,
+    pub(crate) in_bad_hellos: std::sync::atomic::AtomicU32,
+    pub(crate) in_sessions: std::sync::atomic::AtomicU32,
+    pub(crate) dropped_sessions: std::sync::atomic::AtomicU32,
+    /// The sums over all sessions, ended ones included.
+    pub(crate) counters: Counters,
+}
+
+impl Statistics {
+    /// Nothing has happened yet; `start_time` is now.
+    pub(crate) fn new(start_time: WallTime) -> Self {
+        Self { start_time, ..Self::default() }
+    }
+
+    /// A session ended neither by close-session nor by kill-session. (Also one that never said hello.)
+    pub(crate) fn session_dropped(&self) {
+        count(&self.dropped_sessions);
+    }
+}
+
+/// One more. At the maximum it begins anew, as RFC 6022 has it.
+pub(super) fn count(counter: &std::sync::atomic::AtomicU32) {
+    counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
 }

@@ -50,6 +50,8 @@ pub(crate) struct Schema {
     pub(crate) judge: Arc<super::libyang::Judge>,
     /// `find_child` by (parent, name, module): sorted.
     pub(crate) names: NameIndex,
+    /// Every node's tags, made when the first tree is printed.
+    pub(crate) tags: std::sync::OnceLock<super::print::Tags>,
 }
 
 /// A YANG module or submodule as yang-library and netconf-state show it.

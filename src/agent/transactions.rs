@@ -1,0 +1,310 @@
+//! Changes of running: admitted and evaluated on the head, proposed, and decided by the log (PROTOCOL L3 to L8).
+
+use super::event::{Answer, ReplyTo};
+use super::head::NotProposed;
+use super::requests::From;
+use super::{Agent, Pending, StorageSpace, fault};
+use crate::base::ids::{LogIndex, SessionKey, TxId};
+use crate::base::time::{Now, Timestamp, WallTime};
+use crate::datastore::edit::Edit;
+use crate::netconf::error::RpcError;
+use crate::replication::apply::data_digest;
+use crate::replication::entry::{Body, Decision, RequestHead};
+use crate::replication::state::{LockTarget, State};
+use crate::transaction::confirmed::{Ask, RollbackCause, Step, cancel_step, commit_step};
+use crate::yang::tree::{Tree, diff, encode_diff};
+
+/// What is evaluated on the head, one after the other.
+#[derive(Debug)]
+pub(super) enum Work {
+    Transaction(Box<Transaction>),
+    Lock { from: From, target: LockTarget, at: WallTime },
+    Unlock { from: From, target: LockTarget, at: WallTime },
+}
+
+/// A change of running, or a question about one.
+#[derive(Debug)]
+pub(super) struct Transaction {
+    /// Nobody waits for what the agent itself decides.
+    pub(super) reply: Option<ReplyTo>,
+    pub(super) session: Option<SessionKey>,
+    pub(super) user: String,
+    pub(super) at: WallTime,
+    pub(super) content: Content,
+    /// A `<commit>`.
+    pub(super) ask: Option<Ask>,
+    /// Everything but the decision.
+    pub(super) test_only: bool,
+    pub(super) comment: Option<String>,
+}
+
+/// What running becomes.
+#[derive(Debug)]
+pub(super) enum Content {
+    Edit(Edit),
+    Replace(Tree),
+    /// The node's candidate at the time of the evaluation.
+    Candidate,
+    Cancel { persist_id: Option<String> },
+    Rollback(Step),
+    /// Nothing: would this content be valid?
+    Validate(Tree),
+}
+
+/// A change as it was evaluated on the head.
+#[derive(Debug)]
+pub(super) struct Evaluated {
+    pub(super) before: Tree,
+    pub(super) after: Tree,
+    pub(super) step: Option<Step>,
+}
+
+impl Transaction {
+    /// A rollback undoes; it passes locks and cannot be refused (PROTOCOL F17).
+    pub(super) fn restores(&self) -> bool {
+        matches!(self.content, Content::Cancel { .. } | Content::Rollback(_))
+    }
+}
+
+impl Agent {
+    /// Admits, evaluates and checks a transaction on the head.
+    pub(super) fn evaluate(&self, transaction: &Transaction) -> Result<Evaluated, Vec<RpcError>> {
+        let head = self.head.state().ok_or_else(no_leader)?;
+        let step = admit(head, transaction)?;
+        if self.storage == StorageSpace::Full && !transaction.restores() && !transaction.test_only {
+            let message = "the disk is full: free some space, then try again";
+            return Err(vec![fault::resource_denied("quorate:storage-full", message)]);
+        }
+        let before = head.shared.clone();
+        let after = match &transaction.content {
+            Content::Edit(edit) => {
+                crate::datastore::apply::apply_edit(&self.parameters.schema, &before, edit)
+                    .map_err(|error| fault::of_data(vec![error]))?
+                    .tree
+            }
+            Content::Replace(tree) | Content::Validate(tree) => tree.clone(),
+            Content::Candidate => self.rebased_candidate(head.revision, &before)?,
+            Content::Cancel { .. } | Content::Rollback(_) => {
+                head.confirmed.as_ref().map_or_else(|| before.clone(), |cc| cc.base.clone())
+            }
+        };
+        if !transaction.restores() {
+            self.judge(&after)?;
+        }
+        Ok(Evaluated { before, after, step })
+    }
+
+    /// Whether a whole configuration is valid (RFC 7950, 8.3.3).
+    pub(super) fn judge(&self, tree: &Tree) -> Result<(), Vec<RpcError>> {
+        crate::yang::validate::validate(&self.parameters.schema, tree).map_err(fault::of_data)
+    }
+
+    /// Proposes what was evaluated; its answer comes when it is applied. False if the head has moved under it.
+    pub(super) fn decide(&mut self, transaction: &Transaction, evaluated: Evaluated) -> bool {
+        let Evaluated { before, after, step } = evaluated;
+        let schema = std::sync::Arc::clone(&self.parameters.schema);
+        let change = diff(&before, &after);
+        if change.is_empty() && step.is_none() {
+            self.unchanged(transaction);
+            return true;
+        }
+        let restores = transaction.restores();
+        let decision = Decision {
+            request: self.request_head(transaction.session, &transaction.user, transaction.at),
+            base: self.revision_of_head(),
+            base_digest: data_digest(&before, &schema),
+            result_digest: data_digest(&after, &schema),
+            schema_id: schema.schema_id,
+            held: transaction.session.map(|session| self.held_by(session)).unwrap_or_default(),
+            confirmed: step,
+            origin: self.parameters.name.clone(),
+            comment: transaction.comment.clone(),
+            diff: if restores { Vec::new() } else { encode_diff(&change, &*schema) },
+        };
+        let pending = Pending {
+            reply: transaction.reply,
+            candidate: matches!(transaction.content, Content::Candidate),
+        };
+        let body = Body::Decision(Box::new(decision));
+        self.propose_request(body, pending, Some(&after))
+    }
+
+    /// Nothing to log: ok when what it was compared with is durable (PROTOCOL F5).
+    fn unchanged(&mut self, transaction: &Transaction) {
+        if matches!(transaction.content, Content::Candidate) {
+            self.candidate_unchanged();
+        }
+        if let Some(reply) = transaction.reply {
+            self.answer_on_head(reply, Answer::Ok);
+        }
+    }
+
+    fn request_head(&mut self, session: Option<SessionKey>, user: &str, at: WallTime) -> RequestHead {
+        let parameters = &self.parameters;
+        let (incarnation, boot) = (parameters.incarnation, parameters.boot.counter);
+        let seq = self.next_seq;
+        self.next_seq = seq.saturating_add(1);
+        let low = self.pending.keys().next().map_or(seq, |oldest| oldest.seq);
+        let txid = TxId { incarnation, boot, seq };
+        RequestHead { txid, low, session, user: user.to_owned(), at }
+    }
+
+    /// The locks that this node knows the session to hold (PROTOCOL O3).
+    fn held_by(&self, session: SessionKey) -> Vec<(LockTarget, LogIndex)> {
+        let own = self.state.locks.iter().filter(|lock| lock.session == session);
+        own.map(|lock| (lock.target, lock.fence)).collect()
+    }
+
+    /// Proposes a request of this node. False if what it states does not hold on the head.
+    fn propose_request(&mut self, body: Body, pending: Pending, result: Option<&Tree>) -> bool {
+        let txid = match &body {
+            Body::Decision(decision) => decision.request.txid,
+            Body::Lock { request, .. } | Body::Unlock { request, .. } => request.txid,
+            Body::NodeUp { .. } | Body::SessionIds { .. } | Body::Schema { .. } | Body::SessionEnd { .. } => {
+                return false;
+            }
+        };
+        match self.propose_knowing(body, result) {
+            Ok(_) => {
+                self.pending.insert(txid, pending);
+                true
+            }
+            Err(NotProposed::Void) => false,
+            Err(error) => {
+                tracing::warn!(%error, "a transaction was not proposed");
+                if let Some(reply) = pending.reply {
+                    let error = fault::resource_denied("quorate:no-leader", error.to_string());
+                    self.answer(reply, Answer::Errors(vec![error]));
+                }
+                true
+            }
+        }
+    }
+
+    pub(super) fn evaluate_lock(&mut self, from: From, target: LockTarget, at: WallTime) {
+        if let Err(error) = self.may_lock(from.1, target) {
+            return self.answer_on_head(from.0, Answer::Errors(vec![error]));
+        }
+        let user = self.user_of(from.1);
+        let request = self.request_head(Some(from.1), &user, at);
+        let pending = Pending { reply: Some(from.0), candidate: false };
+        if !self.propose_request(Body::Lock { request, target }, pending, None) {
+            let error = fault::operation_failed("the session is over");
+            self.answer_on_head(from.0, Answer::Errors(vec![error]));
+        }
+    }
+
+    /// RFC 6241, 7.5.
+    fn may_lock(&self, session: SessionKey, target: LockTarget) -> Result<(), RpcError> {
+        let Some(head) = self.head.state() else {
+            return Err(fault::resource_denied("quorate:no-leader", "no member leads"));
+        };
+        if let Some(lock) = head.lock(target) {
+            let holder = lock.session.id;
+            return Err(fault::lock_denied(holder.0, format!("it is locked by session {holder}")));
+        }
+        match &head.confirmed {
+            Some(pending) if pending.owner != session => {
+                let owner = if head.is_alive(pending.owner) && self.sessions.contains_key(&pending.owner.id) {
+                    pending.owner.id.0
+                } else {
+                    0
+                };
+                Err(fault::lock_denied(owner, "a confirmed commit is pending"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    pub(super) fn evaluate_unlock(&mut self, from: From, target: LockTarget, at: WallTime) {
+        let user = self.user_of(from.1);
+        let request = self.request_head(Some(from.1), &user, at);
+        let pending = Pending { reply: Some(from.0), candidate: false };
+        if !self.propose_request(Body::Unlock { request, target }, pending, None) {
+            let error = fault::operation_failed("this session does not hold the lock");
+            self.answer_on_head(from.0, Answer::Errors(vec![error]));
+        }
+    }
+
+    /// When the pending confirmed commit is to be rolled back: its timeout after it was applied here.
+    pub(super) fn rollback_due(&self) -> Option<Timestamp> {
+        let pending = self.head.state()?.confirmed.as_ref()?;
+        let (generation, since) = self.confirmed_since?;
+        let timeout_ms = u64::from(pending.timeout_s).saturating_mul(1000);
+        (generation == pending.generation).then(|| since.plus_ms(timeout_ms))
+    }
+
+    /// L8: what the leader itself decides.
+    pub(super) fn duties(&mut self, now: Now) {
+        let Some(pending) = self.head.state().and_then(|head| head.confirmed.as_ref()) else {
+            return;
+        };
+        let cause = if pending.alive.is_empty() {
+            RollbackCause::Restart
+        } else if self.rollback_due().is_some_and(|due| now.monotonic >= due) {
+            RollbackCause::Timeout
+        } else {
+            return;
+        };
+        let step = Step::Rollback { generation: pending.generation, cause };
+        tracing::info!(?cause, revision = pending.base_revision.0, "confirmed commit rolled back");
+        let comment = match cause {
+            RollbackCause::Timeout => "rollback: the confirmed commit timed out",
+            RollbackCause::Restart => "rollback: the node restarted before the confirming commit",
+            RollbackCause::SessionEnd => "rollback: the session of the confirmed commit ended",
+        };
+        let transaction = Transaction {
+            reply: None,
+            session: None,
+            user: String::new(),
+            at: now.wall,
+            content: Content::Rollback(step),
+            ask: None,
+            test_only: false,
+            comment: Some(comment.to_owned()),
+        };
+        match self.evaluate(&transaction) {
+            Ok(evaluated) => {
+                let proposed = self.decide(&transaction, evaluated);
+                assert!(proposed, "a rollback that was evaluated on the head holds on it");
+            }
+            Err(errors) => tracing::error!(?errors, "the confirmed commit cannot be rolled back"),
+        }
+    }
+}
+
+/// What stands before any change of running: locks, and the rules of a pending confirmed commit (L3).
+fn admit(head: &State, transaction: &Transaction) -> Result<Option<Step>, Vec<RpcError>> {
+    if let Content::Validate(_) = transaction.content {
+        return Ok(None);
+    }
+    if let Content::Rollback(step) = &transaction.content {
+        return Ok(Some(step.clone()));
+    }
+    let Some(session) = transaction.session else {
+        return Ok(None);
+    };
+    if let Some(lock) = head.lock(LockTarget::Running)
+        && lock.session != session
+    {
+        return Err(vec![fault::locked_by("running", lock.session.id)]);
+    }
+    let pending = head.confirmed.as_ref();
+    let step = match (&transaction.content, &transaction.ask) {
+        (Content::Cancel { persist_id }, _) => {
+            cancel_step(pending, session, persist_id.as_deref()).map(Some)
+        }
+        (_, Some(ask)) => commit_step(pending, session, ask),
+        (_, None) => match pending {
+            Some(pending) => {
+                Err(crate::transaction::confirmed::NotYours::OtherSession(pending.owner.id))
+            }
+            None => Ok(None),
+        },
+    };
+    step.map_err(|error| vec![fault::not_yours(&error)])
+}
+
+fn no_leader() -> Vec<RpcError> {
+    vec![fault::resource_denied("quorate:no-leader", "no member leads")]
+}

@@ -3,15 +3,15 @@
 use super::effects::Effects;
 use super::event::{Answer, Client, EndCause, ReplyTo, SessionEvent};
 use super::slot::Registration;
-use super::{Access, Agent, Parameters};
+use super::{Agent, Parameters};
+use crate::datastore::store::{Datastores, Presence, RunningAccess};
 use crate::api::hook::{Call, CallId, HookAnswer, HookCall, ParticipantId};
 use crate::base::ids::{Boot, Incarnation, SessionId, SessionKey};
 use crate::base::time::{Now, Timestamp, WallTime};
 use crate::datastore::edit::{DefaultOperation, Edit, EditNode, EditValue, Operation};
 use crate::netconf::error::{ErrorInfo, ErrorTag};
-use crate::netconf::operation::{
-    Commit, ConfigSource, Confirmed, Datastore, Request, TestOption,
-};
+use crate::datastore::store::Datastore;
+use crate::netconf::operation::{Commit, ConfigSource, Confirmed, Request, TestOption};
 use crate::netconf::state::{Counters, Transport, View};
 use crate::raft::{HardState, LogWrite, Node, NodeConfig, RecoveredLog};
 use crate::replication::state::State;
@@ -57,7 +57,7 @@ fn new_agent(schema: &Arc<Schema>, boot: u64, log: RecoveredLog, participants: V
         incarnation: Incarnation(1),
         boot: Boot { counter: boot, nonce: boot },
         name: "node-1".to_owned(),
-        access: Access { candidate: true, writable_running: true },
+        datastores: Datastores::new(RunningAccess::ReadWrite, Presence::On, Presence::Off).unwrap(),
         sessions_max: 8,
         initial: None,
         participants,
@@ -267,8 +267,8 @@ fn write(log: &mut RecoveredLog, write: &LogWrite) {
     }
 }
 
-fn text(schema: &Schema, tree: &Tree) -> String {
-    let xml = crate::yang::print::print_all_for_test(schema, tree);
+fn text(schema: &Arc<Schema>, tree: &Tree) -> String {
+    let xml = String::from_utf8(crate::yang::print::print_all(schema, tree)).unwrap();
     let mut found = Vec::new();
     for piece in xml.split('<').filter(|piece| !piece.starts_with('/')) {
         if let Some((tag, value)) = piece.split_once('>')

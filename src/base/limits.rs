@@ -12,6 +12,8 @@ pub(crate) const ATTRIBUTES_MAX: usize = 64;
 pub(crate) const DECLARATIONS_MAX: usize = 256;
 /// Requests that one session has sent and that are not answered yet; reading stops beyond.
 pub(crate) const REQUESTS_IN_FLIGHT_MAX: usize = 64;
+/// Bytes of messages that one session has received and not looked at; reading stops beyond.
+pub(crate) const READ_AHEAD_BYTES: usize = 1 << 20;
 /// Seconds until a new session must have said hello.
 pub(crate) const HELLO_TIMEOUT_S: u64 = 60;
 /// Authentication attempts of one SSH connection.
@@ -42,6 +44,8 @@ pub(crate) const FOOTPRINT_ROOTS_MAX: usize = 10_000;
 pub(crate) const TX_QUEUE_MAX: usize = 4096;
 /// Milliseconds that a participant has to answer, unless it registered another deadline.
 pub(crate) const PARTICIPANT_DEADLINE_MS: u64 = 5_000;
+/// In-process participants.
+pub(crate) const PARTICIPANTS_MAX: usize = 1024;
 /// Bytes of a persist-id.
 pub(crate) const PERSIST_ID_BYTES_MAX: usize = 1024;
 /// Wire session-ids that each boot of a member receives at a time.

@@ -11,12 +11,12 @@
 //! - Below a node that is deleted, an operation that states data contradicts it: `bad-attribute`.
 //! - The reader refuses duplicates; where it does not, the last of them stands.
 
+use super::apply_entries::Open;
 use super::edit::{DefaultOperation, Edit, EditNode, EditValue, Operation};
-use super::footprint::{Footprint, Step as PathStep};
-use super::operation::{Existence, Refusal, Step, decide, states_data};
+use super::footprint::Footprint;
+use super::operation::{Existence, Refusal, Step, states_data};
 use crate::yang::error::{DataError, DataErrorKind};
-use crate::yang::path::{InstancePath, Selector};
-use crate::yang::schema::{CaseOf, Node, NodeId, NodeKind, Schema};
+use crate::yang::schema::{NodeId, NodeKind, Schema};
 use crate::yang::tree::{Child, ChildRef, Container, Seed, Tree};
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ pub(crate) fn apply_edit(schema: &Schema, tree: &Tree, edit: &Edit) -> Result<Ed
         }
         DefaultOperation::Merge | DefaultOperation::None => tree.root.clone(),
     };
-    let root = applier.children(&tree.root, start, &edit.nodes)?;
+    let root = applier.run(tree.root.clone(), start, &edit.nodes)?;
     Ok(Edited { tree: Tree { root, seed: tree.seed }, footprint: applier.footprint })
 }
 
@@ -54,20 +54,44 @@ pub(crate) fn apply_edit(schema: &Schema, tree: &Tree, edit: &Edit) -> Result<Ed
 pub(crate) fn tree_of(schema: &Schema, seed: Seed, edit: &Edit) -> Result<Tree, DataError> {
     let mut applier = Applier::new(schema, seed);
     applier.covered = true;
-    let empty = Container::default();
-    let root = applier.children(&empty, empty.clone(), &edit.nodes)?;
+    let root = applier.run(Container::default(), Container::default(), &edit.nodes)?;
     Ok(Tree { root, seed })
 }
 
-/// The way through an edit. It is as deep as the schema, which no request can make deeper.
+/// The way through an edit.
 pub(super) struct Applier<'a> {
     pub(super) schema: &'a Schema,
     pub(super) seed: Seed,
     /// The nodes above, the one at hand last.
-    path: Vec<&'a EditNode>,
-    footprint: Footprint,
+    pub(super) path: Vec<&'a EditNode>,
+    pub(super) footprint: Footprint,
     /// The path lies in a root of the footprint already.
+    pub(super) covered: bool,
+}
+
+/// A container or list entry (or the top) whose children are being edited. A stack of them is the way down: an edit
+/// may be deeper than a thread's stack.
+pub(super) struct Level<'a> {
+    /// Its children, and those of them that are still to be visited.
+    pub(super) edits: &'a [EditNode],
+    rest: std::slice::Iter<'a, EditNode>,
+    /// What was in it before the request.
+    pub(super) before: Container,
+    /// What is left of that, with what has been edited so far.
+    pub(super) after: Container,
+    /// The list at hand: it has been taken out of `after`.
+    pub(super) open: Option<Open<'a>>,
+    slot: Slot,
+    /// `covered` of the level around it.
     covered: bool,
+}
+
+/// What a level is the content of.
+#[derive(Clone, Copy)]
+enum Slot {
+    Top,
+    Container { presence: bool },
+    Entry,
 }
 
 impl<'a> Applier<'a> {
@@ -75,134 +99,158 @@ impl<'a> Applier<'a> {
         Self { schema, seed, path: Vec::new(), footprint: Footprint::default(), covered: false }
     }
 
-    /// Applies `edits` to the children of one container or entry. `before` is what was there, `after` what remains
-    /// of it.
-    pub(super) fn children(
+    /// The content of the top level after `edits`; `before` is what was there, `start` what remains of it.
+    fn run(
         &mut self,
-        before: &Container,
-        mut after: Container,
+        before: Container,
+        start: Container,
         edits: &'a [EditNode],
     ) -> Result<Container, DataError> {
-        self.clear_leaf_lists(&mut after, edits);
-        for run in edits.chunk_by(|a, b| a.node == b.node) {
-            let Some(first) = run.first() else { continue };
-            match &self.node(first)?.kind {
-                NodeKind::List(list) => self.list(list, before, &mut after, run)?,
-                NodeKind::LeafList(items) => self.leaf_list(items, before, &mut after, run)?,
-                kind @ (NodeKind::Container { .. }
-                | NodeKind::Leaf(_)
-                | NodeKind::Anydata { .. }
-                | NodeKind::Anyxml { .. }
-                | NodeKind::Rpc { .. }
-                | NodeKind::Action { .. }
-                | NodeKind::Notification) => {
-                    for edit in run {
-                        self.path.push(edit);
-                        self.single(kind, before, &mut after, edit)?;
+        let mut outer: Vec<Level<'a>> = Vec::new();
+        let mut level = self.level(before, start, edits, Slot::Top);
+        loop {
+            if let Some(edit) = level.rest.next() {
+                self.path.push(edit);
+                match self.visit(&mut level, edit)? {
+                    Some(inner) => outer.push(std::mem::replace(&mut level, inner)),
+                    None => {
                         self.path.pop();
                     }
                 }
+                continue;
             }
+            level.close_list();
+            self.settle_choices(&mut level)?;
+            let Some(around) = outer.pop() else { return Ok(level.after) };
+            let inner = std::mem::replace(&mut level, around);
+            self.covered = inner.covered;
+            self.put_back(&mut level, inner)?;
+            self.path.pop();
         }
-        self.settle_choices(before, &mut after, edits)?;
-        Ok(after)
     }
 
-    /// A node of which there is at most one.
-    fn single(
+    fn level(
+        &self,
+        before: Container,
+        start: Container,
+        edits: &'a [EditNode],
+        slot: Slot,
+    ) -> Level<'a> {
+        let mut after = start;
+        clear_leaf_lists(&mut after, edits);
+        Level { edits, rest: edits.iter(), before, after, open: None, slot, covered: self.covered }
+    }
+
+    /// Does what one edit says, or gives the level that is to be done before it is complete.
+    fn visit(
         &mut self,
-        kind: &NodeKind,
-        before: &Container,
-        after: &mut Container,
+        level: &mut Level<'a>,
         edit: &'a EditNode,
-    ) -> Result<(), DataError> {
-        match kind {
-            NodeKind::Container { presence } => self.container(*presence, before, after, edit),
-            NodeKind::Leaf(leaf) if leaf.key.is_some() => self.key_leaf(before, edit),
-            NodeKind::Leaf(_) | NodeKind::Anydata { .. } | NodeKind::Anyxml { .. } => {
-                self.terminal(before, after, edit)
-            }
-            NodeKind::List(_)
-            | NodeKind::LeafList(_)
-            | NodeKind::Rpc { .. }
-            | NodeKind::Action { .. }
-            | NodeKind::Notification => Err(self.misfit()),
+    ) -> Result<Option<Level<'a>>, DataError> {
+        if level.open.as_ref().is_some_and(|open| open.node() != edit.node) {
+            level.close_list();
         }
+        match &self.node(edit)?.kind {
+            NodeKind::Container { presence } => return self.container(*presence, level, edit),
+            NodeKind::List(list) => return self.entry(list, level, edit),
+            NodeKind::LeafList(items) => self.item(items, level, edit)?,
+            NodeKind::Leaf(leaf) if leaf.key.is_some() => self.key_leaf(&level.before, edit)?,
+            NodeKind::Leaf(_) | NodeKind::Anydata { .. } | NodeKind::Anyxml { .. } => {
+                self.terminal(level, edit)?;
+            }
+            NodeKind::Rpc { .. } | NodeKind::Action { .. } | NodeKind::Notification => {
+                return Err(self.misfit());
+            }
+        }
+        Ok(None)
     }
 
     fn container(
         &mut self,
         presence: bool,
-        before: &Container,
-        after: &mut Container,
+        level: &mut Level<'a>,
         edit: &'a EditNode,
-    ) -> Result<(), DataError> {
-        let old = match before.get(edit.node) {
-            Some(ChildRef::Container(old)) => Some(old),
+    ) -> Result<Option<Level<'a>>, DataError> {
+        let old = match level.before.get(edit.node) {
+            Some(ChildRef::Container(old)) => Some(old.clone()),
             Some(_) | None => None,
         };
-        let existence = match (old, presence) {
+        let existence = match (&old, presence) {
             (Some(_), _) => Existence::Present,
             (None, true) => Existence::Absent,
             (None, false) => Existence::Implied,
         };
-        let content = match self.decide(edit, existence)? {
+        let old = old.unwrap_or_default();
+        let slot = Slot::Container { presence };
+        match self.decide(edit, existence)? {
             Step::Delete | Step::Skip => {
                 self.gone(edit)?;
-                after.remove(edit.node);
-                return Ok(());
+                level.after.remove(edit.node);
+                Ok(None)
             }
-            Step::Fresh => self.afresh(old, Container::default(), edit)?,
+            Step::Fresh => Ok(Some(self.afresh(old, Container::default(), edit, slot))),
             Step::Keep => {
                 if presence && edit.children.is_empty() && edit.operation != Operation::None {
                     self.touch();
                 }
-                self.inside(old, edit)?
+                Ok(Some(self.level(old.clone(), old, &edit.children, slot)))
             }
-        };
-        if content.is_empty() && !presence {
-            after.remove(edit.node);
-        } else if !same_container(after, edit.node, &content) {
-            after.set(edit.node, Child::Container(content));
+        }
+    }
+
+    /// The inside of a node that is created or replaced: it begins with `start`.
+    fn afresh(
+        &mut self,
+        old: Container,
+        start: Container,
+        edit: &'a EditNode,
+        slot: Slot,
+    ) -> Level<'a> {
+        self.touch();
+        let level = self.level(old, start, &edit.children, slot);
+        self.covered = true;
+        level
+    }
+
+    /// The inside of a list entry: of a new one if it begins with `start`, otherwise of the old one.
+    pub(super) fn inside_entry(
+        &mut self,
+        old: Container,
+        start: Option<Container>,
+        edit: &'a EditNode,
+    ) -> Level<'a> {
+        match start {
+            Some(start) => self.afresh(old, start, edit, Slot::Entry),
+            None => self.level(old.clone(), old, &edit.children, Slot::Entry),
+        }
+    }
+
+    /// Puts the content of `inner` where it belongs in the level around it.
+    fn put_back(&mut self, level: &mut Level<'a>, inner: Level<'a>) -> Result<(), DataError> {
+        let Some(edit) = self.path.last().copied() else { return Ok(()) };
+        let content = inner.after;
+        match inner.slot {
+            Slot::Top => {}
+            Slot::Container { presence } if content.is_empty() && !presence => {
+                level.after.remove(edit.node);
+            }
+            Slot::Container { .. } => {
+                let there = level.after.get(edit.node);
+                if !matches!(there, Some(ChildRef::Container(there)) if there.same(&content)) {
+                    level.after.set(edit.node, Child::Container(content));
+                }
+            }
+            Slot::Entry => self.put_entry(level, edit, content)?,
         }
         Ok(())
     }
 
-    /// The content of a node that is created or replaced: it begins with `start`.
-    pub(super) fn afresh(
-        &mut self,
-        old: Option<&Container>,
-        start: Container,
-        edit: &'a EditNode,
-    ) -> Result<Container, DataError> {
-        self.touch();
-        let covered = std::mem::replace(&mut self.covered, true);
-        let content = self.children(old.unwrap_or(&Container::default()), start, &edit.children)?;
-        self.covered = covered;
-        Ok(content)
-    }
-
-    /// The content of a node that stays.
-    pub(super) fn inside(
-        &mut self,
-        old: Option<&Container>,
-        edit: &'a EditNode,
-    ) -> Result<Container, DataError> {
-        let empty = Container::default();
-        let old = old.unwrap_or(&empty);
-        self.children(old, old.clone(), &edit.children)
-    }
-
     /// A leaf that is no key, anydata or anyxml.
-    fn terminal(
-        &mut self,
-        before: &Container,
-        after: &mut Container,
-        edit: &'a EditNode,
-    ) -> Result<(), DataError> {
-        let old = before.get(edit.node);
+    fn terminal(&mut self, level: &mut Level<'a>, edit: &'a EditNode) -> Result<(), DataError> {
+        let old = level.before.get(edit.node);
         let existence = if old.is_some() { Existence::Present } else { Existence::Absent };
         let step = self.decide(edit, existence)?;
+        let after = &mut level.after;
         if edit.operation == Operation::None {
             if let Some(old) = old {
                 after.set(edit.node, old.to_owned());
@@ -243,19 +291,6 @@ impl<'a> Applier<'a> {
         }
     }
 
-    /// Leaf-lists that are deleted as a whole, without a value, go first, so that what siblings add to them stays.
-    fn clear_leaf_lists(&self, after: &mut Container, edits: &[EditNode]) {
-        for edit in edits {
-            let deleted = matches!(edit.operation, Operation::Delete | Operation::Remove);
-            if deleted
-                && matches!(edit.value, EditValue::Absent)
-                && matches!(after.get(edit.node), Some(ChildRef::LeafList(_)))
-            {
-                after.remove(edit.node);
-            }
-        }
-    }
-
     /// A node is deleted, or was absent and is to be: nothing below it may be stated.
     pub(super) fn gone(&mut self, edit: &'a EditNode) -> Result<(), DataError> {
         self.touch();
@@ -263,7 +298,12 @@ impl<'a> Applier<'a> {
     }
 
     fn nothing_stated_below(&mut self, edit: &'a EditNode) -> Result<(), DataError> {
-        for child in &edit.children {
+        let here = self.path.len();
+        // In the order of the request, each with its depth below `here`.
+        let mut pending: Vec<(usize, &'a EditNode)> = Vec::new();
+        pending.extend(edit.children.iter().rev().map(|child| (0, child)));
+        while let Some((depth, child)) = pending.pop() {
+            self.path.truncate(here + depth);
             self.path.push(child);
             if states_data(child.operation) {
                 let element = self.name(child.node);
@@ -271,171 +311,21 @@ impl<'a> Applier<'a> {
                 let kind = DataErrorKind::BadAttribute { attribute: "operation".into(), element };
                 return Err(self.fault(kind, message));
             }
-            self.nothing_stated_below(child)?;
-            self.path.pop();
+            pending.extend(child.children.iter().rev().map(|child| (depth + 1, child)));
         }
+        self.path.truncate(here);
         Ok(())
     }
-
-    /// Removes what other cases had of the choices in which this level gained data (RFC 7950, 7.9).
-    fn settle_choices(
-        &mut self,
-        before: &Container,
-        after: &mut Container,
-        edits: &'a [EditNode],
-    ) -> Result<(), DataError> {
-        for run in edits.chunk_by(|a, b| a.node == b.node) {
-            let Some(edit) = run.first() else { continue };
-            let cases = cases(self.schema, edit.node);
-            let gained = before.get(edit.node).is_none() && after.get(edit.node).is_some();
-            if cases.is_empty() || !gained {
-                continue;
-            }
-            let others: Vec<NodeId> = after
-                .iter()
-                .map(|(node, _)| node)
-                .filter(|node| exclude_each_other(cases, self::cases(self.schema, *node)))
-                .collect();
-            for other in others {
-                let stated = edits.iter().any(|edit| edit.node == other && self.states(edit));
-                if stated || before.get(other).is_none() {
-                    self.path.push(edit);
-                    let element = self.name(edit.node);
-                    let message =
-                        format!("{element} and {} are of two cases of a choice", self.name(other));
-                    return Err(self.fault(DataErrorKind::BadElement { element }, message));
-                }
-                after.remove(other);
-            }
-            if !self.covered {
-                let parent = self.steps();
-                self.footprint.add_case(self.schema, &parent, before, edit.node);
-            }
-        }
-        Ok(())
-    }
-
-    /// The edit states data here or below.
-    fn states(&self, edit: &EditNode) -> bool {
-        match self.node(edit).map(|node| &node.kind) {
-            Ok(NodeKind::Container { presence: false }) => {
-                edit.children.iter().any(|child| self.states(child))
-            }
-            Ok(_) => {
-                states_data(edit.operation) || edit.children.iter().any(|child| self.states(child))
-            }
-            Err(_) => false,
-        }
-    }
 }
 
-/// Where the applier is, and what it says there.
-impl<'a> Applier<'a> {
-    /// One step down.
-    pub(super) fn enter(&mut self, edit: &'a EditNode) {
-        self.path.push(edit);
-    }
-
-    /// One step up.
-    pub(super) fn leave(&mut self) {
-        self.path.pop();
-    }
-
-    /// The table's word on the node at hand.
-    pub(super) fn decide(&self, edit: &EditNode, existence: Existence) -> Result<Step, DataError> {
-        decide(edit.operation, existence).map_err(|refusal| self.refused(refusal))
-    }
-
-    /// The node at hand is a root of the footprint.
-    pub(super) fn touch(&mut self) {
-        if !self.covered {
-            let steps = self.steps();
-            self.footprint.add(steps);
+/// Leaf-lists that are deleted as a whole, without a value, go first, so that what siblings add to them stays.
+fn clear_leaf_lists(after: &mut Container, edits: &[EditNode]) {
+    for edit in edits {
+        if matches!(edit.value, EditValue::Absent)
+            && matches!(edit.operation, Operation::Delete | Operation::Remove)
+            && matches!(after.get(edit.node), Some(ChildRef::LeafList(_)))
+        {
+            after.remove(edit.node);
         }
     }
-
-    /// All of the list of the entry at hand is a root of the footprint.
-    pub(super) fn touch_list(&mut self) {
-        if !self.covered {
-            let mut steps = self.steps();
-            if let Some((_, key)) = steps.last_mut() {
-                *key = None;
-            }
-            self.footprint.add(steps);
-        }
-    }
-
-    fn steps(&self) -> Vec<PathStep> {
-        let step = |edit: &&EditNode| match &edit.value {
-            EditValue::Entry { key, .. } | EditValue::Item { key, .. } => {
-                (edit.node, Some(key.clone()))
-            }
-            EditValue::None | EditValue::Leaf(_) | EditValue::Absent | EditValue::Any(_) => {
-                (edit.node, None)
-            }
-        };
-        self.path.iter().map(step).collect()
-    }
-
-    /// The schema's node of an edit's.
-    pub(super) fn node(&self, edit: &EditNode) -> Result<&'a Node, DataError> {
-        self.schema.node_checked(edit.node).ok_or_else(|| self.misfit())
-    }
-
-    /// A node's name.
-    pub(super) fn name(&self, id: NodeId) -> String {
-        self.schema.node_checked(id).map_or_else(String::new, |node| node.name.to_string())
-    }
-
-    /// A fault of the node at hand.
-    pub(super) fn fault(&self, kind: DataErrorKind, message: String) -> DataError {
-        let mut path = InstancePath::default();
-        for edit in &self.path {
-            let selector = match &edit.value {
-                EditValue::Entry { values, .. } => Selector::Keys(values.clone()),
-                EditValue::Item { value, .. } => Selector::Value(value.clone()),
-                EditValue::None | EditValue::Leaf(_) | EditValue::Absent | EditValue::Any(_) => {
-                    Selector::None
-                }
-            };
-            path = path.child(edit.node, selector);
-        }
-        DataError::new(kind, message).at(path)
-    }
-
-    fn refused(&self, refusal: Refusal) -> DataError {
-        let name = self.path.last().map_or_else(String::new, |edit| self.name(edit.node));
-        match refusal {
-            Refusal::Exists => {
-                self.fault(DataErrorKind::DataExists, format!("{name} exists already"))
-            }
-            Refusal::Missing => {
-                self.fault(DataErrorKind::DataMissing, format!("{name} does not exist"))
-            }
-        }
-    }
-
-    /// The node at hand is to be set and has no value.
-    pub(super) fn no_value(&self) -> DataError {
-        self.fault(DataErrorKind::InvalidValue, "the node needs a value".into())
-    }
-
-    /// The edit was not made for this schema.
-    pub(super) fn misfit(&self) -> DataError {
-        self.fault(DataErrorKind::OperationFailed, "the edit does not fit the schema".into())
-    }
-}
-
-/// The choices around a node, outermost first.
-pub(super) fn cases(schema: &Schema, id: NodeId) -> &[CaseOf] {
-    schema.node_checked(id).map_or(&[], |node| &node.cases)
-}
-
-/// Nodes in these places cannot be there both.
-fn exclude_each_other(a: &[CaseOf], b: &[CaseOf]) -> bool {
-    a.iter().any(|a| b.iter().any(|b| a.choice == b.choice && a.case != b.case))
-}
-
-fn same_container(parent: &Container, node: NodeId, content: &Container) -> bool {
-    matches!(parent.get(node), Some(ChildRef::Container(there)) if there.same(content))
 }

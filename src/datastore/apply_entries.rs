@@ -1,168 +1,266 @@
 //! What an edit does to the entries of lists and leaf-lists (RFC 7950, 7.7.9 and 7.8.6).
 
-use super::apply::Applier;
+use super::apply::{Applier, Level};
 use super::edit::{EditNode, EditValue, Insert, Operation};
 use super::operation::{Existence, Step};
 use crate::yang::error::{DataError, DataErrorKind};
 use crate::yang::schema::{self, NodeId, Order};
 use crate::yang::tree::{Child, ChildRef, Container, Entries, Key, LeafList, List, Place, Text};
 
+/// The list or leaf-list whose entries are being edited.
+pub(super) enum Open<'a> {
+    List(Run<'a, Container>),
+    LeafList(Run<'a, Text>),
+}
+
+/// A run of edits of entries of one list.
+pub(super) struct Run<'a, V> {
+    node: NodeId,
+    /// What was there before the request.
+    old: Option<Entries<V>>,
+    /// What is left of it, with what has been edited so far.
+    entries: Entries<V>,
+    /// What is still to be made of entries whose order is the server's.
+    changes: Vec<(&'a Key, Fate<V>)>,
+}
+
 /// What becomes of an entry.
 enum Fate<V> {
     Put(V),
-    /// What there was before remains, unchanged.
-    Stay,
     Delete,
 }
 
-impl<'a> Applier<'a> {
-    /// Applies edits of entries of one list.
-    pub(super) fn list(
-        &mut self,
-        list: &'a schema::List,
-        before: &Container,
-        after: &mut Container,
-        run: &'a [EditNode],
-    ) -> Result<(), DataError> {
-        let Some(node) = run.first().map(|edit| edit.node) else { return Ok(()) };
-        let old = match before.get(node) {
-            Some(ChildRef::List(old)) => Some(old),
-            Some(_) | None => None,
-        };
-        let start = match after.remove(node) {
-            Some(Child::List(start)) => start,
-            Some(_) | None => List::new(list.order, self.seed),
-        };
-        let entries =
-            self.entries(old, start, run, |applier, edit, old| applier.entry(list, edit, old))?;
-        put_entries(after, node, entries, Child::List);
-        Ok(())
-    }
-
-    /// Applies edits of entries of one leaf-list.
-    pub(super) fn leaf_list(
-        &mut self,
-        items: &schema::LeafList,
-        before: &Container,
-        after: &mut Container,
-        run: &'a [EditNode],
-    ) -> Result<(), DataError> {
-        let Some(node) = run.first().map(|edit| edit.node) else { return Ok(()) };
-        let old = match before.get(node) {
-            Some(ChildRef::LeafList(old)) => Some(old),
-            Some(_) | None => None,
-        };
-        let start = match after.remove(node) {
-            Some(Child::LeafList(start)) => start,
-            Some(_) | None => LeafList::new(items.order, self.seed),
-        };
-        let entries =
-            self.entries(old, start, run, |applier, edit, old| applier.item(edit, old))?;
-        put_entries(after, node, entries, Child::LeafList);
-        Ok(())
-    }
-
-    /// Applies a run of edits to `entries`, which hold what remains of `old`; `fate` decides each.
-    fn entries<V: Clone>(
-        &mut self,
-        old: Option<&Entries<V>>,
-        mut entries: Entries<V>,
-        run: &'a [EditNode],
-        mut fate: impl FnMut(&mut Self, &'a EditNode, Option<&V>) -> Result<Fate<V>, DataError>,
-    ) -> Result<Entries<V>, DataError> {
-        let mut changes: Vec<(&Key, Fate<V>)> = Vec::new();
-        for edit in run {
-            self.enter(edit);
-            let (EditValue::Entry { key, .. } | EditValue::Item { key, .. }) = &edit.value else {
-                self.whole(old.is_some_and(|old| !old.is_empty()), edit)?;
-                self.leave();
-                continue;
-            };
-            self.check_insert(entries.order(), edit)?;
-            let old = old.and_then(|old| old.get(key));
-            let fate = match fate(self, edit, old)? {
-                Fate::Stay if entries.get(key).is_none() || edit.insert.is_some() => {
-                    old.cloned().map_or(Fate::Stay, Fate::Put)
-                }
-                fate @ (Fate::Put(_) | Fate::Stay | Fate::Delete) => fate,
-            };
-            match (entries.order(), fate) {
-                (_, Fate::Stay) => {}
-                (Order::System, fate) => changes.push((key, fate)),
-                (Order::User, fate) => self.place(&mut entries, edit, key, fate)?,
-            }
-            self.leave();
+impl Open<'_> {
+    /// The list.
+    pub(super) fn node(&self) -> NodeId {
+        match self {
+            Open::List(run) => run.node,
+            Open::LeafList(run) => run.node,
         }
-        // Where the server orders, entries go in by ascending key: that is what a map does fastest. Stable, so that
-        // the last of several stands.
-        changes.sort_by_key(|(key, _)| *key);
-        for (key, fate) in changes {
+    }
+}
+
+impl<'a> Level<'a> {
+    /// Puts the list at hand back, unless nothing is left of it.
+    pub(super) fn close_list(&mut self) {
+        let (node, child) = match self.open.take() {
+            Some(Open::List(run)) => (run.node, run.finish().map(Child::List)),
+            Some(Open::LeafList(run)) => (run.node, run.finish().map(Child::LeafList)),
+            None => return,
+        };
+        if let Some(child) = child {
+            self.after.set(node, child);
+        }
+    }
+
+    /// The run of a list: the one at hand or, from `empty`, a new one. To be put into `open` again.
+    fn list(&mut self, node: NodeId, empty: List) -> Run<'a, Container> {
+        if let Some(Open::List(run)) = self.open.take() {
+            return run;
+        }
+        let old = match self.before.get(node) {
+            Some(ChildRef::List(old)) => Some(old.clone()),
+            Some(_) | None => None,
+        };
+        let entries = match self.after.remove(node) {
+            Some(Child::List(entries)) => entries,
+            Some(_) | None => empty,
+        };
+        Run { node, old, entries, changes: Vec::new() }
+    }
+
+    /// As `list`, of a leaf-list.
+    fn leaf_list(&mut self, node: NodeId, empty: LeafList) -> Run<'a, Text> {
+        if let Some(Open::LeafList(run)) = self.open.take() {
+            return run;
+        }
+        let old = match self.before.get(node) {
+            Some(ChildRef::LeafList(old)) => Some(old.clone()),
+            Some(_) | None => None,
+        };
+        let entries = match self.after.remove(node) {
+            Some(Child::LeafList(entries)) => entries,
+            Some(_) | None => empty,
+        };
+        Run { node, old, entries, changes: Vec::new() }
+    }
+}
+
+impl<'a, V: Clone> Run<'a, V> {
+    fn old(&self, key: &Key) -> Option<&V> {
+        self.old.as_ref().and_then(|old| old.get(key))
+    }
+
+    fn existence(&self, key: &Key) -> Existence {
+        if self.old(key).is_some() { Existence::Present } else { Existence::Absent }
+    }
+
+    fn delete(&mut self, key: &'a Key) {
+        match self.entries.order() {
+            Order::System => self.changes.push((key, Fate::Delete)),
+            Order::User => {
+                self.entries.remove(key);
+            }
+        }
+    }
+
+    /// Puts an entry in; one that the user orders at once, so that the next edit sees it. The anchor has been checked.
+    fn put(&mut self, key: &'a Key, value: V, insert: Option<&Insert>) {
+        if self.entries.order() == Order::System {
+            self.changes.push((key, Fate::Put(value)));
+            return;
+        }
+        let place = match insert {
+            None => None,
+            Some(Insert::First) => Some(Place::First),
+            Some(Insert::Last) => Some(Place::Last),
+            // Beside itself is where it is.
+            Some(Insert::Before(anchor) | Insert::After(anchor)) if anchor == key => None,
+            Some(Insert::Before(anchor)) => Some(Place::Before(anchor)),
+            Some(Insert::After(anchor)) => Some(Place::After(anchor)),
+        };
+        match place {
+            None => self.entries.insert(key.clone(), value),
+            Some(place) => {
+                let placed = self.entries.insert_at(key.clone(), value, place);
+                assert!(placed, "the anchor has been checked");
+            }
+        }
+    }
+
+    /// Leaves what there was before as it is; it may have to be put back or moved.
+    fn keep(&mut self, key: &'a Key, insert: Option<&Insert>) {
+        if insert.is_none() && self.entries.get(key).is_some() {
+            return;
+        }
+        if let Some(old) = self.old(key).cloned() {
+            self.put(key, old, insert);
+        }
+    }
+
+    /// The entries when all edits of the run are done; `None` if there are none.
+    ///
+    /// Where the server orders, they go in by ascending key: that is what a map does fastest. The sort is stable, so
+    /// that the last of several stands.
+    fn finish(mut self) -> Option<Entries<V>> {
+        self.changes.sort_by_key(|(key, _)| *key);
+        for (key, fate) in self.changes {
             match fate {
-                Fate::Put(value) => entries.insert(key.clone(), value),
+                Fate::Put(value) => self.entries.insert(key.clone(), value),
                 Fate::Delete => {
-                    entries.remove(key);
+                    self.entries.remove(key);
                 }
-                Fate::Stay => {}
             }
         }
-        Ok(entries)
+        (!self.entries.is_empty()).then_some(self.entries)
     }
+}
 
+impl<'a> Applier<'a> {
     /// An entry of a list.
-    fn entry(
+    pub(super) fn entry(
         &mut self,
         list: &schema::List,
+        level: &mut Level<'a>,
         edit: &'a EditNode,
-        old: Option<&Container>,
-    ) -> Result<Fate<Container>, DataError> {
-        let EditValue::Entry { values, .. } = &edit.value else { return Err(self.misfit()) };
-        let existence = if old.is_some() { Existence::Present } else { Existence::Absent };
-        match self.decide(edit, existence)? {
+    ) -> Result<Option<Level<'a>>, DataError> {
+        let EditValue::Entry { key, values } = &edit.value else { return Err(self.misfit()) };
+        let mut run = level.list(edit.node, List::new(list.order, self.seed));
+        self.check_insert(list.order, edit)?;
+        let step = self.decide(edit, run.existence(key))?;
+        let old = run.old(key).cloned().unwrap_or_default();
+        let inner = match step {
             Step::Delete | Step::Skip => {
                 self.gone(edit)?;
-                Ok(Fate::Delete)
+                run.delete(key);
+                None
             }
             Step::Fresh => {
-                if values.len() != list.keys.len() {
-                    return Err(self.misfit());
-                }
-                let mut start = Container::default();
-                for (node, value) in list.keys.iter().zip(values) {
-                    start.set(*node, Child::Leaf(value.clone()));
-                }
-                self.afresh(old, start, edit).map(Fate::Put)
+                self.check_place(&run, key, edit)?;
+                let start = self.keys(list, values)?;
+                Some(self.inside_entry(old, Some(start), edit))
             }
             Step::Keep => {
+                self.check_place(&run, key, edit)?;
                 let only_keys = edit.children.iter().all(|child| list.keys.contains(&child.node));
                 if only_keys && edit.operation != Operation::None {
                     self.touch();
                 }
-                let content = self.inside(old, edit)?;
-                let unchanged = old.is_some_and(|old| old.same(&content));
-                Ok(if unchanged { Fate::Stay } else { Fate::Put(content) })
+                Some(self.inside_entry(old, None, edit))
             }
+        };
+        level.open = Some(Open::List(run));
+        Ok(inner)
+    }
+
+    /// The key leafs of a new entry.
+    fn keys(&self, list: &schema::List, values: &[Text]) -> Result<Container, DataError> {
+        if values.len() != list.keys.len() {
+            return Err(self.misfit());
         }
+        let mut keys = Container::default();
+        for (node, value) in list.keys.iter().zip(values) {
+            keys.set(*node, Child::Leaf(value.clone()));
+        }
+        Ok(keys)
+    }
+
+    /// The inside of the entry at hand is done.
+    pub(super) fn put_entry(
+        &self,
+        level: &mut Level<'a>,
+        edit: &'a EditNode,
+        content: Container,
+    ) -> Result<(), DataError> {
+        let (EditValue::Entry { key, .. }, Some(Open::List(run))) = (&edit.value, &mut level.open)
+        else {
+            return Err(self.misfit());
+        };
+        if run.old(key).is_some_and(|old| old.same(&content)) {
+            run.keep(key, edit.insert.as_ref());
+        } else {
+            run.put(key, content, edit.insert.as_ref());
+        }
+        Ok(())
     }
 
     /// An entry of a leaf-list: it can be created and deleted, but not modified (RFC 7950, 7.7.9).
-    fn item(&mut self, edit: &'a EditNode, old: Option<&Text>) -> Result<Fate<Text>, DataError> {
-        let EditValue::Item { value, .. } = &edit.value else { return Err(self.misfit()) };
-        let existence = if old.is_some() { Existence::Present } else { Existence::Absent };
-        let step = self.decide(edit, existence)?;
-        if edit.operation != Operation::None {
-            self.touch();
+    pub(super) fn item(
+        &mut self,
+        items: &schema::LeafList,
+        level: &mut Level<'a>,
+        edit: &'a EditNode,
+    ) -> Result<(), DataError> {
+        let mut run = level.leaf_list(edit.node, LeafList::new(items.order, self.seed));
+        self.check_insert(items.order, edit)?;
+        match &edit.value {
+            EditValue::Item { key, value } => {
+                let step = self.decide(edit, run.existence(key))?;
+                if edit.operation != Operation::None {
+                    self.touch();
+                }
+                if matches!(step, Step::Fresh | Step::Keep) {
+                    self.check_place(&run, key, edit)?;
+                }
+                match step {
+                    Step::Delete | Step::Skip => run.delete(key),
+                    Step::Fresh if run.old(key).is_none() => {
+                        run.put(key, value.clone(), edit.insert.as_ref());
+                    }
+                    Step::Fresh | Step::Keep => run.keep(key, edit.insert.as_ref()),
+                }
+            }
+            EditValue::Absent => self.whole(run.old.is_some(), edit)?,
+            EditValue::None | EditValue::Leaf(_) | EditValue::Entry { .. } | EditValue::Any(_) => {
+                return Err(self.misfit());
+            }
         }
-        Ok(match step {
-            Step::Delete | Step::Skip => Fate::Delete,
-            Step::Keep => Fate::Stay,
-            Step::Fresh if old.is_some() => Fate::Stay,
-            Step::Fresh => Fate::Put(value.clone()),
-        })
+        level.open = Some(Open::LeafList(run));
+        Ok(())
     }
 
-    /// A leaf-list named without a value: all of it is meant. `children` has removed it from what remains already.
+    /// A leaf-list named without a value: all of it is meant. What is to go has gone when its level began.
     fn whole(&mut self, present: bool, edit: &'a EditNode) -> Result<(), DataError> {
-        let EditValue::Absent = edit.value else { return Err(self.misfit()) };
         let existence = if present { Existence::Present } else { Existence::Absent };
         match self.decide(edit, existence)? {
             Step::Delete | Step::Skip => {
@@ -194,66 +292,39 @@ impl<'a> Applier<'a> {
         }
     }
 
-    /// Puts an entry of a user-ordered list in or takes it out, at once: the next edit sees it.
-    fn place<V: Clone>(
+    /// The anchor of an entry that is put in is there (RFC 7950, 15.7). An entry that is inserted or moved touches
+    /// all of its list.
+    fn check_place<V: Clone>(
         &mut self,
-        entries: &mut Entries<V>,
-        edit: &'a EditNode,
+        run: &Run<'a, V>,
         key: &Key,
-        fate: Fate<V>,
+        edit: &EditNode,
     ) -> Result<(), DataError> {
-        let value = match fate {
-            Fate::Stay => return Ok(()),
-            Fate::Delete => {
-                entries.remove(key);
-                return Ok(());
-            }
-            Fate::Put(value) => value,
-        };
-        let present = entries.get(key).is_some();
-        if !present || edit.insert.is_some() {
-            self.touch_list();
-        }
-        let place = match &edit.insert {
-            None => {
-                entries.insert(key.clone(), value);
-                return Ok(());
-            }
-            Some(Insert::First) => Place::First,
-            Some(Insert::Last) => Place::Last,
-            // Beside itself is where it is.
-            Some(Insert::Before(anchor) | Insert::After(anchor)) if present && anchor == key => {
-                entries.insert(key.clone(), value);
-                return Ok(());
-            }
-            Some(Insert::Before(anchor)) => Place::Before(anchor),
-            Some(Insert::After(anchor)) => Place::After(anchor),
-        };
-        if entries.insert_at(key.clone(), value, place) {
+        if run.entries.order() == Order::System {
             return Ok(());
         }
-        let attribute = match edit.value {
-            EditValue::Entry { .. } => "key".to_owned(),
-            EditValue::None
-            | EditValue::Leaf(_)
-            | EditValue::Absent
-            | EditValue::Item { .. }
-            | EditValue::Any(_) => "value".to_owned(),
-        };
-        let kind = DataErrorKind::BadAttribute { attribute, element: self.name(edit.node) };
-        let message = "the entry that insert refers to does not exist".to_owned();
-        Err(self.fault(kind, message).tagged("missing-instance"))
-    }
-}
-
-/// Puts a list back, unless nothing is left of it.
-fn put_entries<V: Clone>(
-    parent: &mut Container,
-    node: NodeId,
-    entries: Entries<V>,
-    child: impl FnOnce(Entries<V>) -> Child,
-) {
-    if !entries.is_empty() {
-        parent.set(node, child(entries));
+        if edit.insert.is_some() || run.entries.get(key).is_none() {
+            self.touch_list();
+        }
+        match &edit.insert {
+            Some(Insert::Before(anchor) | Insert::After(anchor))
+                if run.entries.get(anchor).is_none() =>
+            {
+                let attribute = match edit.value {
+                    EditValue::Entry { .. } => "key".to_owned(),
+                    EditValue::None
+                    | EditValue::Leaf(_)
+                    | EditValue::Absent
+                    | EditValue::Item { .. }
+                    | EditValue::Any(_) => "value".to_owned(),
+                };
+                let kind = DataErrorKind::BadAttribute { attribute, element: self.name(edit.node) };
+                let message = "the entry that insert refers to does not exist".to_owned();
+                Err(self.fault(kind, message).tagged("missing-instance"))
+            }
+            Some(Insert::First | Insert::Last | Insert::Before(_) | Insert::After(_)) | None => {
+                Ok(())
+            }
+        }
     }
 }

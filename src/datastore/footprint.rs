@@ -2,12 +2,13 @@
 //! independent. Leaf paths would be too weak: an entry deleted here and edited there, two cases of a choice, and
 //! neighbours in a user-ordered list would pass.
 
-use super::apply::cases;
+use super::choices::cases;
 use crate::base::limits::FOOTPRINT_ROOTS_MAX;
 use crate::yang::path::{InstancePath, Selector};
 use crate::yang::schema::{CaseOf, ChoiceId, NodeId, NodeKind, Schema};
 use crate::yang::tree::{ChildRef, Container, Key, KeyPath, Tree};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 /// One level of a root: for an entry its key, without one all of a list or the one node.
 pub(super) type Step = (NodeId, Option<Key>);
@@ -107,36 +108,20 @@ impl Footprint {
                 if let Some((list, Some(_))) = steps.pop() {
                     steps.push((list, None));
                 }
-                // What lies below the parent was at most as deep, so it is on its way there too or deeper; neither
-                // is left, since the deepest go first.
-                if self.above(&steps).is_none() {
-                    self.roots.retain(|root, _| !lies_in(root, &steps));
-                    self.roots.insert(steps, None);
-                }
+                // Whatever lies in the parent is one of the deepest, so no root that was kept does.
+                self.roots.insert(steps, None);
             }
         }
     }
 
-    /// The root that `steps` lies in or is.
-    fn above(&self, steps: &[Step]) -> Option<(Vec<Step>, Option<NodeId>)> {
-        if self.roots.is_empty() {
-            return None;
-        }
-        for len in 0..=steps.len() {
-            let Some(prefix) = steps.get(..len) else { continue };
-            if let Some((root, origin)) = self.roots.get_key_value(prefix) {
-                return Some((root.clone(), *origin));
-            }
-            // All of the list that the prefix names an entry of.
-            if let Some(((list, Some(_)), parent)) = prefix.split_last() {
-                let mut all = parent.to_vec();
-                all.push((*list, None));
-                if let Some(origin) = self.roots.get(&all) {
-                    return Some((all, *origin));
-                }
-            }
-        }
-        None
+    /// The root that `steps` lies in or is. What lies in a root follows it in the order of roots without a gap, and no
+    /// root lies in another, so it can only be the nearest one that does not come after `steps`.
+    fn above(&self, steps: &[Step]) -> Option<(&Vec<Step>, Option<NodeId>)> {
+        let (root, origin) = self
+            .roots
+            .range::<[Step], _>((Bound::Unbounded, Bound::Included(steps)))
+            .next_back()?;
+        lies_in(steps, root).then_some((root, *origin))
     }
 
     /// The roots that lie in `steps` or are it.
@@ -145,7 +130,7 @@ impl Footprint {
         steps: &'a [Step],
     ) -> impl Iterator<Item = (&'a Vec<Step>, Option<NodeId>)> + 'a {
         self.roots
-            .range::<[Step], _>((std::ops::Bound::Included(steps), std::ops::Bound::Unbounded))
+            .range::<[Step], _>((Bound::Included(steps), Bound::Unbounded))
             .take_while(|(root, _)| lies_in(root, steps))
             .map(|(root, origin)| (root, *origin))
     }
@@ -155,14 +140,11 @@ impl Footprint {
     pub(crate) fn conflicts(&self, other: &Footprint, limit: usize) -> Vec<KeyPath> {
         let mut found = BTreeSet::new();
         for (steps, origin) in &self.roots {
-            let above = other.above(steps);
-            let meetings =
-                above.into_iter().chain(other.below(steps).map(|(root, o)| (root.clone(), o)));
-            for (theirs, their_origin) in meetings {
+            for (theirs, their_origin) in other.above(steps).into_iter().chain(other.below(steps)) {
                 if found.len() >= limit {
                     return found.into_iter().collect();
                 }
-                found.insert(KeyPath(telling((steps, *origin), (&theirs, their_origin))));
+                found.insert(KeyPath(telling((steps, *origin), (theirs, their_origin))));
             }
         }
         found.into_iter().collect()

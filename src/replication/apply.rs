@@ -53,7 +53,7 @@ pub(crate) struct Knowledge<'a> {
 pub(crate) fn data_digest(shared: &Tree, schema: &Schema) -> Digest {
     let mut hash = sha2::Sha256::new();
     hash.update(b"quorate-root");
-    hash.update(shared.digest(schema).0);
+    crate::yang::tree::encode_tree(shared, schema, &mut |piece| hash.update(piece));
     Digest(hash.finalize().into())
 }
 
@@ -262,7 +262,7 @@ fn result(
             if let Some(tree) = knowledge.result {
                 return Ok(tree.clone());
             }
-            let diff = crate::yang::tree::encode::decode_diff(&decision.diff, knowledge.schema)
+            let diff = crate::yang::tree::decode_diff(&decision.diff, knowledge.schema, state.shared.seed)
                 .map_err(|error| error.to_string())?;
             diff.apply(&state.shared).map_err(|error| error.to_string())
         }

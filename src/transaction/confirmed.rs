@@ -27,12 +27,26 @@ pub(crate) struct ConfirmedCommit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Step {
     /// Void if one is pending.
-    Start { timeout_s: u32, persist_id: Option<String> },
+    Start {
+        timeout_s: u32,
+        persist_id: Option<String>,
+    },
     /// The token stays unless a new one is given.
-    Extend { generation: LogIndex, timeout_s: u32, persist_id: Option<String> },
-    Confirm { generation: LogIndex },
-    Cancel { generation: LogIndex },
-    Rollback { generation: LogIndex, cause: RollbackCause },
+    Extend {
+        generation: LogIndex,
+        timeout_s: u32,
+        persist_id: Option<String>,
+    },
+    Confirm {
+        generation: LogIndex,
+    },
+    Cancel {
+        generation: LogIndex,
+    },
+    Rollback {
+        generation: LogIndex,
+        cause: RollbackCause,
+    },
 }
 
 /// Why nobody confirmed.
@@ -132,10 +146,8 @@ mod tests {
     use super::*;
     use crate::base::ids::SessionId;
 
-    const OWNER: SessionKey =
-        SessionKey { incarnation: Incarnation(1), boot: 1, id: SessionId(7) };
-    const OTHER: SessionKey =
-        SessionKey { incarnation: Incarnation(1), boot: 1, id: SessionId(8) };
+    const OWNER: SessionKey = SessionKey { incarnation: Incarnation(1), boot: 1, id: SessionId(7) };
+    const OTHER: SessionKey = SessionKey { incarnation: Incarnation(1), boot: 1, id: SessionId(8) };
     const GENERATION: LogIndex = LogIndex(40);
 
     fn pending(persist_id: Option<&str>) -> ConfirmedCommit {
@@ -151,7 +163,10 @@ mod tests {
     }
 
     fn ask(confirmed: bool, persist_id: Option<&str>) -> Ask {
-        Ask { confirmed: confirmed.then_some((30, None)), persist_id: persist_id.map(str::to_owned) }
+        Ask {
+            confirmed: confirmed.then_some((30, None)),
+            persist_id: persist_id.map(str::to_owned),
+        }
     }
 
     #[track_caller]

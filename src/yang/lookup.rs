@@ -27,6 +27,21 @@ impl Schema {
         at(&self.nodes, id.0, "node")
     }
 
+    /// The key leafs of a list, in the order of its `key` statement; none of anything else.
+    pub(crate) fn keys(&self, list: NodeId) -> &[NodeId] {
+        match &self.node(list).kind {
+            NodeKind::List(list) => &list.keys,
+            NodeKind::Container { .. }
+            | NodeKind::Leaf(_)
+            | NodeKind::LeafList(_)
+            | NodeKind::Anydata { .. }
+            | NodeKind::Anyxml { .. }
+            | NodeKind::Rpc { .. }
+            | NodeKind::Action { .. }
+            | NodeKind::Notification => &[],
+        }
+    }
+
     /// The node with this number, if the schema has so many. For numbers that come from outside.
     pub(crate) fn node_checked(&self, id: NodeId) -> Option<&Node> {
         usize::try_from(id.0).ok().and_then(|at| self.nodes.get(at))
@@ -279,5 +294,15 @@ impl Schema {
             path.push_str(&node.name);
         }
         path
+    }
+}
+
+impl Lookup {
+    /// The node, if there is one.
+    pub(crate) fn found(self) -> Option<NodeId> {
+        match self {
+            Lookup::Found(node) => Some(node),
+            Lookup::UnknownNamespace | Lookup::UnknownElement => None,
+        }
     }
 }

@@ -23,7 +23,11 @@ struct Declaration {
 impl Declarations {
     /// Appends ` xmlns:prefix="namespace"` for each prefix that was given out.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        let mut writer = Writer::new(out);
+        self.declare(&mut Writer::new(out));
+    }
+
+    /// The same in the start tag that is open.
+    pub(crate) fn declare(&self, writer: &mut Writer<'_>) {
         for Declaration { prefix, namespace } in &self.0 {
             writer.declare(prefix, namespace);
         }

@@ -7,7 +7,9 @@ mod compile;
 mod compile_types;
 mod context;
 mod derived;
+mod faults;
 mod judge;
+mod locate;
 mod modules;
 mod plugin;
 mod sources;
@@ -18,7 +20,7 @@ mod view_types;
 use super::schema::Schema;
 use std::path::PathBuf;
 
-pub(crate) use judge::Judge;
+pub(crate) use judge::{Judge, ValidateWhat};
 
 /// What to compile.
 #[derive(Debug, Clone, Default)]

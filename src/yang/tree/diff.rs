@@ -87,6 +87,8 @@ pub(super) struct Difference<'a, V> {
     pub(super) entries: Vec<(&'a Key, Option<&'a V>, Option<&'a V>)>,
     /// As in `EntriesChange`.
     pub(super) placed: Vec<Placed>,
+    /// How many nodes had to be looked into.
+    pub(super) opened: usize,
 }
 
 impl Diff {

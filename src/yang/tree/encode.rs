@@ -121,15 +121,8 @@ impl<'a> Encoder<'a> {
         self.bytes.clear();
     }
 
-    fn number(&mut self, mut number: u64) {
-        loop {
-            let [low, ..] = (number & 0x7f).to_le_bytes();
-            number >>= 7;
-            if number == 0 {
-                return self.bytes.push(low);
-            }
-            self.bytes.push(low | 0x80);
-        }
+    fn number(&mut self, number: u64) {
+        write_number(&mut self.bytes, number);
     }
 
     fn blob(&mut self, bytes: &[u8]) {
@@ -321,5 +314,17 @@ impl<'a> Encoder<'a> {
                 self.blob(after.as_bytes());
             }
         }
+    }
+}
+
+/// Appends a number as LEB128.
+pub(super) fn write_number(out: &mut Vec<u8>, mut number: u64) {
+    loop {
+        let [low, ..] = (number & 0x7f).to_le_bytes();
+        number >>= 7;
+        if number == 0 {
+            return out.push(low);
+        }
+        out.push(low | 0x80);
     }
 }

@@ -6,6 +6,7 @@ use super::{
     Child, ChildRef, Container, DataKind, DecodeError, Entries, Key, NodeNames, Place, Seed, Text,
     Tree, TreeDecoder, decode_diff, diff, encode_diff, encode_tree,
 };
+use crate::base::ids::Digest;
 use crate::yang::schema::{NodeId, Order};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -474,6 +475,10 @@ fn decoded(bytes: &[u8], chunk_len: usize) -> Result<Tree, DecodeError> {
     decoder.finish()
 }
 
+fn digest(content: &Container) -> Digest {
+    tree(content.clone()).digest(&TestNames)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
@@ -516,6 +521,35 @@ proptest! {
                 prop_assert_eq!(encode_diff(&read_back, &TestNames), bytes);
             }
         }
+    }
+
+    #[test]
+    fn digests_are_equal_where_trees_are(first in edits(80), second in edits(20)) {
+        let (mut content, mut seen) = (Container::default(), Vec::new());
+        for (at, edit) in first.iter().chain(&second).enumerate() {
+            // Digests that are known at some steps must not outlive the next edit.
+            if at % 3 == 0 {
+                seen.push((digest(&content), content.clone()));
+            }
+            edit_tree(&mut content, &edit.way, &edit.action);
+        }
+        seen.push((digest(&content), content.clone()));
+        for (known, content) in &seen {
+            let model = read(content);
+            prop_assert_eq!(digest(&build(&model)), *known);
+            prop_assert_eq!(digest(content), *known);
+            for (other_digest, other) in &seen {
+                prop_assert_eq!(read(other) == model, other_digest == known);
+                prop_assert_eq!(other == content, other_digest == known);
+            }
+        }
+        // Differences of trees whose digests are known.
+        let (old, new) = (tree(seen[0].1.clone()), tree(content));
+        let rebuilt = tree(build(&read(&new.root)));
+        rebuilt.digest(&TestNames);
+        prop_assert!(diff(&new, &rebuilt).is_empty());
+        let made = diff(&old, &rebuilt).apply(&old).expect("it fits");
+        prop_assert_eq!(made.digest(&TestNames), new.digest(&TestNames));
     }
 
     #[test]

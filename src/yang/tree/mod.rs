@@ -4,20 +4,27 @@
 //! change it and put it back. The tree knows no schema: whoever edits it keeps the invariants.
 
 mod apply;
+mod compare;
 pub(crate) mod container;
 pub(crate) mod decode;
 pub(crate) mod diff;
+mod digest;
 pub(crate) mod encode;
 pub(crate) mod entries;
+#[cfg(test)]
+mod entries_tests;
 mod equal;
 mod input;
 pub(crate) mod key;
 pub(crate) mod keypath;
 #[cfg(test)]
 mod laws;
+mod leafs;
 pub(crate) mod names;
 mod order;
+mod pages;
 mod roots;
+mod sequence;
 
 pub(crate) use apply::{ApplyMismatch, Mismatch};
 pub(crate) use container::{Child, ChildRef, Container};

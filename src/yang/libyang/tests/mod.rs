@@ -1,5 +1,7 @@
 //! What compiled schemas hold.
 
+mod judge;
+
 use super::{CompileOptions, compile, compile_for_test};
 use crate::yang::schema::{NodeKind, Schema};
 use std::path::PathBuf;

@@ -267,8 +267,8 @@ fn write(log: &mut RecoveredLog, write: &LogWrite) {
     }
 }
 
-fn text(schema: &Schema, tree: &Tree) -> String {
-    let xml = crate::yang::print::print_all_for_test(schema, tree);
+fn text(schema: &Arc<Schema>, tree: &Tree) -> String {
+    let xml = String::from_utf8(crate::yang::print::print_all(schema, tree)).unwrap();
     let mut found = Vec::new();
     for piece in xml.split('<').filter(|piece| !piece.starts_with('/')) {
         if let Some((tag, value)) = piece.split_once('>')

@@ -8,7 +8,8 @@ use crate::base::time::{Now, WallTime};
 use crate::datastore::candidate::Candidate;
 use crate::datastore::edit::Edit;
 use crate::netconf::error::RpcError;
-use crate::netconf::operation::{Datastore, Request, TestOption};
+use crate::datastore::store::Datastore;
+use crate::netconf::operation::{Request, TestOption};
 use crate::netconf::state::LockState;
 use crate::yang::tree::Tree;
 use std::collections::VecDeque;
@@ -96,8 +97,10 @@ impl Agent {
     /// Running has a new revision: an unmodified candidate follows it, and so does one that was just committed.
     pub(super) fn candidate_follows(&mut self, committed: bool) {
         let Some(own) = &mut self.candidate else { return };
-        if committed || !own.candidate.is_modified() {
+        if committed {
             own.candidate.discard(self.state.revision, &self.state.shared);
+        } else {
+            own.candidate.follow(self.state.revision, &self.state.shared);
         }
     }
 

@@ -13,13 +13,17 @@ mod fault;
 mod head;
 mod requests;
 mod sessions;
-mod slot;
+pub(crate) mod slot;
 mod transactions;
+
+#[cfg(test)]
+mod tests;
 
 use crate::api::hook::{CallId, HookAnswer};
 use crate::base::ids::{Boot, Incarnation, LogIndex, Revision, SessionId, Term, TxId};
 use crate::base::time::{Now, Timestamp};
 use crate::datastore::edit::Edit;
+use crate::datastore::store::Datastores;
 use crate::netconf::state::{LockState, SessionState, View};
 use crate::replication::state::{LockTarget, State};
 use crate::yang::schema::Schema;
@@ -40,7 +44,7 @@ pub(crate) struct Parameters {
     pub(crate) incarnation: Incarnation,
     pub(crate) boot: Boot,
     pub(crate) name: String,
-    pub(crate) access: Access,
+    pub(crate) datastores: Datastores,
     pub(crate) sessions_max: usize,
     /// Content for an empty running datastore.
     pub(crate) initial: Option<Edit>,
@@ -48,12 +52,12 @@ pub(crate) struct Parameters {
     pub(crate) participants: Vec<Registration>,
 }
 
-/// Which datastores clients may write (RFC 6241, 8.2 and 8.3).
+/// Whether the disk takes more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Access {
-    pub(crate) candidate: bool,
-    /// False: running changes by commit only.
-    pub(crate) writable_running: bool,
+pub(crate) enum StorageSpace {
+    Enough,
+    /// Changes by clients are refused; what undoes or releases is not.
+    Full,
 }
 
 /// How far the node has come.
@@ -89,6 +93,7 @@ pub(crate) struct Agent {
     slots: SlotQueue,
     /// When the pending confirmed commit was applied here (its timer), by its generation.
     confirmed_since: Option<(LogIndex, Timestamp)>,
+    storage: StorageSpace,
     view_is_stale: bool,
     sessions_changed: bool,
     session_states: Arc<Vec<SessionState>>,
@@ -113,8 +118,8 @@ impl Agent {
         applied: LogPosition,
     ) -> Self {
         let candidate = parameters
-            .access
-            .candidate
+            .datastores
+            .may_commit()
             .then(|| NodeCandidate::new(state.revision, &state.shared));
         Self {
             slots: SlotQueue::new(parameters.participants.clone()),
@@ -132,6 +137,7 @@ impl Agent {
             next_seq: 1,
             barriers: BTreeMap::new(),
             confirmed_since: None,
+            storage: StorageSpace::Enough,
             view_is_stale: true,
             sessions_changed: true,
             session_states: Arc::default(),
@@ -200,6 +206,16 @@ impl Agent {
         std::mem::take(&mut self.effects)
     }
 
+    /// Takes in how the disk is.
+    pub(crate) fn set_storage(&mut self, storage: StorageSpace) {
+        self.storage = storage;
+    }
+
+    /// How the disk was last said to be.
+    pub(crate) fn storage(&self) -> StorageSpace {
+        self.storage
+    }
+
     /// What a snapshot taken now stands for and holds.
     pub(crate) fn snapshot(&self) -> (SnapshotMeta, State) {
         let position = LogPosition { index: self.applied, term: self.applied_term };
@@ -229,7 +245,7 @@ impl Agent {
 
     fn lock_states(&self) -> Vec<LockState> {
         let running = self.state.lock(LockTarget::Running).map(|lock| LockState {
-            datastore: crate::netconf::operation::Datastore::Running,
+            datastore: crate::datastore::store::Datastore::Running,
             session: lock.session.id,
             locked_time: lock.at,
         });

@@ -6,7 +6,8 @@ use super::{Agent, fault};
 use crate::base::ids::SessionKey;
 use crate::base::time::Now;
 use crate::netconf::error::RpcError;
-use crate::netconf::operation::{Commit, ConfigSource, Datastore, Request, TestOption};
+use crate::datastore::store::Datastore;
+use crate::netconf::operation::{Commit, ConfigSource, Request, TestOption};
 use crate::replication::state::LockTarget;
 use crate::transaction::confirmed::Ask;
 use crate::yang::tree::Tree;
@@ -80,7 +81,7 @@ impl Agent {
     }
 
     fn running_is_writable(&self) -> Result<(), Vec<RpcError>> {
-        if self.parameters.access.writable_running {
+        if self.parameters.datastores.writable_running() {
             return Ok(());
         }
         Err(vec![fault::not_supported("running is written through the candidate only")])
@@ -141,6 +142,9 @@ impl Agent {
             return Err(vec![fault::invalid_value("source and target are the same datastore")]);
         }
         match target {
+            Datastore::Candidate if source == ConfigSource::Datastore(Datastore::Running) => {
+                self.discard_changes(from)
+            }
             Datastore::Candidate => {
                 let tree = self.source_tree(source)?;
                 self.replace_candidate(from, tree)

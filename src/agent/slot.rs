@@ -13,8 +13,7 @@ use crate::base::limits::{FOOTPRINT_ROOTS_MAX, TX_QUEUE_MAX};
 use crate::base::time::{Now, Timestamp};
 use crate::netconf::error::RpcError;
 use crate::yang::schema::NodeId;
-use crate::yang::tree::diff::diff;
-use crate::yang::tree::Tree;
+use crate::yang::tree::{Tree, diff};
 use std::collections::VecDeque;
 
 /// What a participant takes part in.

@@ -3,7 +3,7 @@
 use super::event::{Answer, ReplyTo};
 use super::head::NotProposed;
 use super::requests::From;
-use super::{Agent, Pending, fault};
+use super::{Agent, Pending, StorageSpace, fault};
 use crate::base::ids::{LogIndex, SessionKey, TxId};
 use crate::base::time::{Now, Timestamp, WallTime};
 use crate::datastore::edit::Edit;
@@ -12,9 +12,7 @@ use crate::replication::apply::data_digest;
 use crate::replication::entry::{Body, Decision, RequestHead};
 use crate::replication::state::{LockTarget, State};
 use crate::transaction::confirmed::{Ask, RollbackCause, Step, cancel_step, commit_step};
-use crate::yang::tree::Tree;
-use crate::yang::tree::diff::diff;
-use crate::yang::tree::encode::encode_diff;
+use crate::yang::tree::{Tree, diff, encode_diff};
 
 /// What is evaluated on the head, one after the other.
 #[derive(Debug)]
@@ -73,6 +71,10 @@ impl Agent {
     pub(super) fn evaluate(&self, transaction: &Transaction) -> Result<Evaluated, Vec<RpcError>> {
         let head = self.head.state().ok_or_else(no_leader)?;
         let step = admit(head, transaction)?;
+        if self.storage == StorageSpace::Full && !transaction.restores() && !transaction.test_only {
+            let message = "the disk is full: free some space, then try again";
+            return Err(vec![fault::resource_denied("quorate:storage-full", message)]);
+        }
         let before = head.shared.clone();
         let after = match &transaction.content {
             Content::Edit(edit) => {

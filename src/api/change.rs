@@ -3,8 +3,9 @@
 use crate::base::ids::{Revision, SessionId};
 use crate::yang::path::{InstancePath, Selector};
 use crate::yang::schema::{NodeId, Schema};
-use crate::yang::tree::diff::{Change as TreeChange, Diff, EntriesChange, EntryChange, diff};
-use crate::yang::tree::{ChildRef, Container, Key, LeafList, List, Text, Tree};
+use crate::yang::tree::{
+    Change as TreeChange, ChildRef, Container, Diff, EntriesChange, EntryChange, Key, LeafList, List, Text, Tree, diff,
+};
 use std::sync::Arc;
 
 /// A configuration: immutable, cheap to clone.
@@ -69,7 +70,7 @@ impl Configuration {
     /// the path names no leaf.
     #[must_use]
     pub fn leaf(&self, path: &str) -> Option<String> {
-        let steps = crate::api::path::parse(&self.schema, path)?;
+        let steps = crate::yang::path_text::parse(&self.schema, path)?;
         let (last, above) = steps.0.split_last()?;
         let mut container = &self.tree.root;
         for step in above {
@@ -132,7 +133,7 @@ type Sides<'a> = (Option<&'a Container>, Option<&'a Container>);
 impl Walk<'_> {
     fn push(&mut self, path: &InstancePath, kind: ItemKind, values: (Option<&str>, Option<&str>)) {
         self.items.push(Item {
-            path: super::path::print(self.schema, path),
+            path: crate::yang::path_text::print(self.schema, path),
             kind,
             old: values.0.map(str::to_owned),
             new: values.1.map(str::to_owned),

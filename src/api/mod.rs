@@ -3,4 +3,3 @@
 pub(crate) mod change;
 pub(crate) mod hook;
 pub(crate) mod participant;
-pub(crate) mod path;

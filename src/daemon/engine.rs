@@ -4,18 +4,21 @@
 //! the answers leave. While the disk works, the next batch gathers.
 
 use super::participants::Participants;
-use crate::agent::Agent;
+use crate::agent::{Agent, StorageSpace};
 use crate::agent::effects::Effects;
 use crate::agent::event::{Answer, End, ReplyTo};
 use crate::api::hook::{CallId, HookAnswer};
 use crate::base::ids::LogIndex;
-use crate::base::limits::{AGENT_BATCH_MAX, AGENT_QUEUE_MAX, SNAPSHOT_LOG_BYTES};
-use crate::base::time::Timestamp;
+use crate::base::limits::{
+    AGENT_BATCH_MAX, AGENT_QUEUE_MAX, SNAPSHOT_LOG_BYTES, STORAGE_RESERVE_BYTES,
+};
+use crate::base::time::{Now, Timestamp};
 use crate::io::clock;
 use crate::io::handle::{AgentHandle, Question};
 use crate::netconf::state::View;
-use crate::raft::WaitForSync;
-use crate::storage::{Snapshots, Storage};
+use crate::raft::{SnapshotMeta, WaitForSync};
+use crate::replication::state::State;
+use crate::storage::{Disk, Log, LogError, Reserve, SnapshotWriter, prune_snapshots};
 use crate::yang::schema::Schema;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +30,11 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 pub(crate) enum EngineError {
     /// What was not answered before may or may not be in the log.
     #[error("the log cannot be written: {0}")]
-    Log(#[from] crate::storage::StorageError),
+    Log(#[from] LogError),
+    #[error("the data directory cannot be kept: {0}")]
+    Disk(#[from] crate::storage::DiskError),
+    #[error("no thread for a snapshot: {0}")]
+    Thread(#[from] std::io::Error),
     #[error("{0}")]
     Fatal(String),
 }
@@ -46,7 +53,8 @@ pub(crate) struct Running {
 /// What the engine is made of.
 pub(crate) struct Parts {
     pub(crate) agent: Agent,
-    pub(crate) storage: Storage,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) log: Log,
     pub(crate) schema: Arc<Schema>,
     pub(crate) participants: Participants,
     /// Answers of participants.
@@ -56,7 +64,8 @@ pub(crate) struct Parts {
 
 struct Engine {
     agent: Agent,
-    storage: Storage,
+    disk: Arc<dyn Disk>,
+    log: Log,
     schema: Arc<Schema>,
     participants: Participants,
     waiting: BTreeMap<ReplyTo, oneshot::Sender<Answer>>,
@@ -64,6 +73,8 @@ struct Engine {
     views: watch::Sender<Arc<View>>,
     ends: broadcast::Sender<End>,
     ready: Option<oneshot::Sender<()>>,
+    /// The length of the log at which the next snapshot is taken.
+    snapshot_at: u64,
     /// The snapshot that is being written, if one is.
     snapshot: Option<oneshot::Receiver<Option<LogIndex>>>,
 }
@@ -88,7 +99,8 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
     let hook_answers = parts.hook_answers;
     let mut engine = Engine {
         agent: parts.agent,
-        storage: parts.storage,
+        disk: parts.disk,
+        log: parts.log,
         schema: parts.schema,
         participants: parts.participants,
         waiting: BTreeMap::new(),
@@ -96,6 +108,7 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
         views,
         ends,
         ready: Some(ready_sender),
+        snapshot_at: SNAPSHOT_LOG_BYTES,
         snapshot: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -121,7 +134,7 @@ impl Engine {
         self.carry_out()?;
         loop {
             let batch = self.wait(&mut inbox).await;
-            let now = clock::now();
+            let now = now();
             if let Some(written) = batch.snapshot {
                 self.snapshot_ended(written)?;
             }
@@ -134,6 +147,7 @@ impl Engine {
             for (call, answer) in batch.hooks {
                 self.agent.hook_answered(now, call, answer);
             }
+            self.look_for_space();
             self.agent.tick(now);
             self.carry_out()?;
             if batch.stop {
@@ -163,7 +177,7 @@ impl Engine {
     /// Persist, publish, hooks, answers, ends; until nothing more follows.
     fn carry_out(&mut self) -> Result<(), EngineError> {
         loop {
-            let effects = self.agent.take_effects(clock::now());
+            let effects = self.agent.take_effects(now());
             let wrote = self.persist(&effects)?;
             self.show(effects)?;
             if !wrote {
@@ -176,13 +190,13 @@ impl Engine {
         let Some(last) = effects.persist.last() else { return Ok(false) };
         let mut sync = WaitForSync::No;
         for persist in &effects.persist {
-            self.storage.append(&persist.write)?;
+            self.log.append(&persist.write)?;
             if persist.sync == WaitForSync::Yes {
                 sync = WaitForSync::Yes;
             }
         }
         if sync == WaitForSync::Yes {
-            self.storage.flush()?;
+            self.flush()?;
         }
         self.agent.persisted(last.number);
         Ok(true)
@@ -209,38 +223,59 @@ impl Engine {
             return Err(EngineError::Fatal(why));
         }
         if effects.ready && let Some(ready) = self.ready.take() {
-            drop(ready.send(()));
+            // The daemon may be ending already.
+            ready.send(()).ok();
         }
         Ok(())
     }
 
+    /// One durable write for everything appended. A full disk takes the reserve, and from then on writers are refused
+    /// until there is space again.
+    fn flush(&mut self) -> Result<(), EngineError> {
+        match self.log.flush() {
+            Ok(()) => Ok(()),
+            Err(LogError::NoSpace) => {
+                let released = Reserve::default().release(&*self.disk)?;
+                tracing::error!(released, "the disk is full; changes are refused until there is space");
+                self.agent.set_storage(StorageSpace::Full);
+                Ok(self.log.flush()?)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// While the disk is full: is there space again?
+    fn look_for_space(&mut self) {
+        if self.agent.storage() == StorageSpace::Full
+            && self.disk.free_bytes().is_ok_and(|free| free > 2 * STORAGE_RESERVE_BYTES)
+            && Reserve::default().hold(&*self.disk).is_ok()
+        {
+            tracing::info!("there is space on the disk again");
+            self.agent.set_storage(StorageSpace::Enough);
+        }
+    }
+
     /// Takes a snapshot in the background when the log has grown enough.
     fn snapshot_if_due(&mut self) -> Result<(), EngineError> {
-        if self.snapshot.is_some() || self.storage.log_bytes() < SNAPSHOT_LOG_BYTES {
+        if self.snapshot.is_some() || self.log.bytes() < self.snapshot_at {
             return Ok(());
         }
         let (meta, state) = self.agent.snapshot();
-        let snapshots: Snapshots = self.storage.snapshots();
-        let schema = Arc::clone(&self.schema);
+        let (disk, schema) = (Arc::clone(&self.disk), Arc::clone(&self.schema));
         let (sender, receiver) = oneshot::channel();
-        let index = meta.position.index;
-        let spawned = std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
-            let written = snapshots.write(&meta, &mut |write| {
-                crate::replication::snapshot::encode(&state, &schema, write)
-                    .map_err(|error| error.to_string())
-            });
-            match written {
-                Ok(()) => drop(sender.send(Some(index))),
+        std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
+            let index = meta.position.index;
+            let written = match write_snapshot(disk, meta, &state, &schema) {
+                Ok(()) => Some(index),
                 Err(error) => {
                     tracing::error!(%error, "a snapshot was not written; the log keeps growing");
-                    drop(sender.send(None));
+                    None
                 }
-            }
-        });
-        match spawned {
-            Ok(_) => self.snapshot = Some(receiver),
-            Err(error) => tracing::error!(%error, "no thread for a snapshot"),
-        }
+            };
+            // The engine may have ended meanwhile; the snapshot is found at the next start.
+            sender.send(written).ok();
+        })?;
+        self.snapshot = Some(receiver);
         Ok(())
     }
 
@@ -248,11 +283,38 @@ impl Engine {
         self.snapshot = None;
         if let Some(index) = written {
             self.agent.snapshot_written(index);
-            self.storage.forget_before(index)?;
+            self.log.prune(index)?;
             tracing::info!(index = index.0, "snapshot written");
         }
+        self.snapshot_at = self.log.bytes().saturating_add(SNAPSHOT_LOG_BYTES);
         Ok(())
     }
+}
+
+fn write_snapshot(
+    disk: Arc<dyn Disk>,
+    meta: SnapshotMeta,
+    state: &State,
+    schema: &Schema,
+) -> anyhow::Result<()> {
+    let index = meta.position.index;
+    let mut writer = SnapshotWriter::begin(Arc::clone(&disk), meta)?;
+    let mut failed = None;
+    crate::replication::snapshot::encode(state, schema, &mut |piece| {
+        if failed.is_none() {
+            failed = writer.write(piece).err();
+        }
+    })?;
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    writer.finish()?;
+    prune_snapshots(&*disk, index)?;
+    Ok(())
+}
+
+fn now() -> Now {
+    Now { monotonic: clock::now(), wall: clock::wall() }
 }
 
 async fn wait_for(snapshot: &mut Option<oneshot::Receiver<Option<LogIndex>>>) -> Option<LogIndex> {
@@ -265,7 +327,7 @@ async fn wait_for(snapshot: &mut Option<oneshot::Receiver<Option<LogIndex>>>) ->
 async fn sleep_until(wake_at: Option<Timestamp>) {
     match wake_at {
         Some(at) => {
-            let left = at.ms_since(clock::now().monotonic);
+            let left = at.ms_since(clock::now());
             tokio::time::sleep(Duration::from_millis(left)).await;
         }
         None => std::future::pending().await,

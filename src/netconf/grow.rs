@@ -1,7 +1,6 @@
 //! Building operational state as a data tree: nodes by name, values by their canonical text.
 
-use crate::yang::schema::{ModuleId, NodeId, NodeKind, Order, Schema, Type, TypeId};
-use crate::yang::tree::key::KeyBuilder;
+use crate::yang::schema::{Lookup, NodeId, NodeKind, Order, Schema};
 use crate::yang::tree::{Child, ChildRef, Container, Entries, Key, Seed, Text};
 
 /// A container or list entry that is being filled.
@@ -17,11 +16,7 @@ pub(super) struct Grow<'s> {
 impl<'s> Grow<'s> {
     /// The top-level container `name` of the module `module`; `None` if that is not implemented.
     pub(super) fn top(schema: &'s Schema, module: &str, name: &str) -> Option<Self> {
-        let node = *schema.top.iter().find(|id| {
-            schema.nodes.get(index(id.0)).is_some_and(|node| {
-                *node.name == *name && module_name(schema, node.module) == Some(module)
-            })
-        })?;
+        let node = found(schema.child_in_module(None, module, name))?;
         Some(Self { schema, node, content: Container::default() })
     }
 
@@ -55,7 +50,7 @@ impl<'s> Grow<'s> {
         self
     }
 
-    /// Adds a leaf-list of texts.
+    /// Adds a leaf-list.
     pub(super) fn leaf_list<'v>(
         &mut self,
         name: &str,
@@ -64,9 +59,7 @@ impl<'s> Grow<'s> {
         let Some(node) = self.child(name) else { return self };
         let mut entries = Entries::new(Order::System, Seed::default());
         for value in values {
-            let mut key = KeyBuilder::default();
-            key.push_text(value);
-            entries.insert(key.finish(), Text::new(value));
+            entries.insert(self.schema.leaf_list_key(node, value), Text::new(value));
         }
         if !entries.is_empty() {
             self.content.set(node, Child::LeafList(entries));
@@ -116,45 +109,22 @@ impl<'s> Grow<'s> {
     }
 
     fn child(&self, name: &str) -> Option<NodeId> {
-        let parent = self.schema.nodes.get(index(self.node.0))?;
-        parent.children.iter().copied().find(|id| {
-            self.schema
-                .nodes
-                .get(index(id.0))
-                .is_some_and(|child| *child.name == *name && child.module == parent.module)
-        })
+        let module = &self.schema.module_of(self.node).name;
+        found(self.schema.child_in_module(Some(self.node), module, name))
     }
 
-    /// The key of the list entry that was filled.
+    /// The key of the list entry that was filled; `None` if a key leaf is missing.
     fn key(&self) -> Option<Key> {
-        let NodeKind::List(list) = &self.schema.nodes.get(index(self.node.0))?.kind else {
-            return None;
-        };
-        let mut key = KeyBuilder::default();
-        for id in &list.keys {
-            let value = self.content.leaf(*id)?;
-            let NodeKind::Leaf(leaf) = &self.schema.nodes.get(index(id.0))?.kind else {
-                return None;
-            };
-            if is_unsigned(self.schema, leaf.type_id) {
-                key.push_uint(value.parse().ok()?);
-            } else {
-                key.push_text(value);
-            }
-        }
-        Some(key.finish())
+        let NodeKind::List(list) = &self.schema.node(self.node).kind else { return None };
+        let values = list.keys.iter().map(|key| self.content.leaf(*key).map(Text::new));
+        let values: Option<Vec<Text>> = values.collect();
+        Some(self.schema.list_key(self.node, &values?))
     }
 }
 
-fn is_unsigned(schema: &Schema, type_id: TypeId) -> bool {
-    matches!(schema.types.get(index(type_id.0)), Some(Type::Uint { .. }))
-}
-
-fn module_name(schema: &Schema, id: ModuleId) -> Option<&str> {
-    schema.modules.get(index(id.0)).map(|module| &*module.name)
-}
-
-/// A number of the schema as a place in its vectors.
-fn index(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
+fn found(lookup: Lookup) -> Option<NodeId> {
+    match lookup {
+        Lookup::Found(node) => Some(node),
+        Lookup::UnknownNamespace | Lookup::UnknownElement => None,
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::grow::Grow;
 use super::hello::Features;
-use crate::yang::schema::{Module, Schema, Submodule};
+use crate::yang::schema::{Schema, Submodule};
 use crate::yang::tree::Container;
 
 /// The module of both trees.
@@ -63,10 +63,7 @@ fn submodule_leafs(entry: &mut Grow<'_>, submodule: &Submodule) {
 
 /// The datastores that can be named in requests (RFC 8342). `operational` can be, where RFC 8526 is implemented.
 fn datastores(schema: &Schema, features: Features) -> Vec<&'static str> {
-    let nmda = schema
-        .modules
-        .iter()
-        .any(|module| module.implemented && *module.name == *"ietf-netconf-nmda");
+    let nmda = schema.module_by_name("ietf-netconf-nmda").is_some();
     [
         (true, "ietf-datastores:running"),
         (features.candidate, "ietf-datastores:candidate"),
@@ -98,8 +95,7 @@ fn modules_state(schema: &Schema, state: &mut Grow<'_>) {
 
 /// The revision of the implemented module `name`; empty if it states none.
 fn implemented_revision<'s>(schema: &'s Schema, name: &str) -> &'s str {
-    let is_it = |module: &&Module| module.implemented && *module.name == *name;
-    schema.modules.iter().find(is_it).map_or("", |module| &module.revision)
+    schema.module_by_name(name).map_or("", |id| &schema.module(id).revision)
 }
 
 fn stated(revision: &str) -> Option<&str> {

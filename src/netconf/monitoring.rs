@@ -1,17 +1,20 @@
 //! `netconf-state` (RFC 6022): what the server can do, who is connected, who holds locks.
 
 use super::grow::Grow;
-use super::hello::Features;
 use super::operation::Datastore;
-use super::state::{Counters, LockState, SessionState, Statistics, Transport, View};
-use crate::yang::schema::{Module, Schema};
+use super::server::Server;
+use super::state::{Counters, LockState, SessionState, Transport, View};
+use crate::yang::schema::{Lookup, NodeId, Schema};
 use crate::yang::tree::Container;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The module of `netconf-state` and `get-schema`.
 pub(super) const MODULE: &str = "ietf-netconf-monitoring";
 /// Its namespace.
 pub(super) const NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring";
+/// Its top-level container.
+const STATE: &str = "netconf-state";
 /// The one format of schemas that we give.
 const FORMAT_YANG: &str = "ietf-netconf-monitoring:yang";
 /// The identity of the local socket, which RFC 6022 does not know: of our own module, where that is implemented.
@@ -20,14 +23,14 @@ const LOCAL_IDENTITY: &str = "local-socket";
 
 /// Puts the part of `netconf-state` that never changes into `root`, as far as the schema has it.
 pub(super) fn build_static(schema: &Schema, capabilities: &[String], root: &mut Container) {
-    if let Some(mut state) = Grow::top(schema, MODULE, "netconf-state") {
+    if let Some(mut state) = Grow::top(schema, MODULE, STATE) {
         state.container("capabilities", |entry| {
             entry.leaf_list("capability", capabilities.iter().map(String::as_str));
         });
         state.container("schemas", |schemas| {
-            schemas.list("schema", all_schemas(schema), |entry, (name, revision, module)| {
-                entry.leaf("identifier", name).leaf("version", revision);
-                entry.leaf("format", FORMAT_YANG).leaf("namespace", &module.namespace);
+            schemas.list("schema", all_schemas(schema), |entry, one| {
+                entry.leaf("identifier", one.name).leaf("version", one.revision);
+                entry.leaf("format", FORMAT_YANG).leaf("namespace", one.namespace);
                 entry.leaf_list("location", ["NETCONF"]);
             });
         });
@@ -35,26 +38,45 @@ pub(super) fn build_static(schema: &Schema, capabilities: &[String], root: &mut 
     }
 }
 
-/// Name, revision and module of every module and submodule, imported ones included: clients fetch every import.
-fn all_schemas(schema: &Schema) -> impl Iterator<Item = (&str, &str, &Module)> {
+/// A module or submodule that can be fetched.
+#[derive(Clone, Copy)]
+pub(super) struct OneSchema<'s> {
+    pub(super) name: &'s str,
+    /// Empty if it states none.
+    pub(super) revision: &'s str,
+    namespace: &'s str,
+    pub(super) source: &'s Arc<str>,
+}
+
+/// Every module and submodule, imported ones included: clients fetch whatever an import names.
+pub(super) fn all_schemas(schema: &Schema) -> impl Iterator<Item = OneSchema<'_>> {
     schema.modules.iter().flat_map(|module| {
+        let one = |name, revision, source| OneSchema {
+            name,
+            revision,
+            namespace: &module.namespace,
+            source,
+        };
         let submodules = module.submodules.iter();
-        let submodules = submodules.map(move |part| (&*part.name, &*part.revision, module));
-        std::iter::once((&*module.name, &*module.revision, module)).chain(submodules)
+        let submodules = submodules.map(move |part| one(&part.name, &part.revision, &part.source));
+        std::iter::once(one(&module.name, &module.revision, &module.source)).chain(submodules)
     })
 }
 
+/// The number of `netconf-state`, if it is implemented.
+pub(super) fn node(schema: &Schema) -> Option<NodeId> {
+    match schema.child_in_module(None, MODULE, STATE) {
+        Lookup::Found(node) => Some(node),
+        Lookup::UnknownNamespace | Lookup::UnknownElement => None,
+    }
+}
+
 /// Adds what changes (locks, sessions, statistics) to the `netconf-state` that `build_static` made in `root`.
-pub(super) fn add_current(
-    schema: &Schema,
-    features: Features,
-    statistics: &Statistics,
-    view: &View,
-    root: &mut Container,
-) {
-    let Some(mut state) = Grow::top_of(schema, MODULE, "netconf-state", root) else { return };
+pub(super) fn add_current(server: &Server, view: &View, root: &mut Container) {
+    let schema = &*server.schema;
+    let Some(mut state) = Grow::top_of(schema, MODULE, STATE, root) else { return };
     state.container("datastores", |datastores| {
-        datastores.list("datastore", features.datastores(), |entry, (datastore, name)| {
+        datastores.list("datastore", server.features.datastores(), |entry, (datastore, name)| {
             entry.leaf("name", name);
             entry.container("locks", |locks| {
                 locks.container("global-lock", |lock| global_lock(lock, datastore, &view.locks));
@@ -65,6 +87,7 @@ pub(super) fn add_current(
         sessions.list("session", view.sessions.iter(), |entry, one| session(schema, entry, one));
     });
     state.container("statistics", |entry| {
+        let statistics = &server.statistics;
         entry.leaf("netconf-start-time", statistics.start_time.date_and_time());
         entry.leaf("in-bad-hellos", text(&statistics.in_bad_hellos));
         entry.leaf("in-sessions", text(&statistics.in_sessions));
@@ -96,11 +119,10 @@ fn transport(schema: &Schema, transport: Transport) -> Option<String> {
         Transport::Ssh => (MODULE, "netconf-ssh"),
         Transport::Unix => (LOCAL_MODULE, LOCAL_IDENTITY),
     };
-    let there = schema.identities.iter().any(|identity| {
-        let place = usize::try_from(identity.module.0).unwrap_or(usize::MAX);
-        *identity.name == *name
-            && schema.modules.get(place).is_some_and(|owner| *owner.name == *module)
-    });
+    let there = schema
+        .identities
+        .iter()
+        .any(|identity| *identity.name == *name && *schema.module(identity.module).name == *module);
     there.then(|| format!("{module}:{name}"))
 }
 

@@ -2,16 +2,7 @@
 
 use crate::base::ids::SessionId;
 use crate::datastore::edit::Edit;
-
-/// A datastore that an operation can name.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
-pub(crate) enum Datastore {
-    Running,
-    Candidate,
-    Startup,
-}
+pub(crate) use crate::datastore::store::Datastore;
 
 /// An operation that changes something or asks the agent's opinion. Reads are answered from a view, without the agent.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,6 @@
 //! What sessions read: the facts of this moment, immutable and shared.
 
-use super::operation::Datastore;
+use crate::datastore::store::Datastore;
 use crate::base::ids::{Revision, SessionId};
 use crate::base::time::WallTime;
 use crate::yang::tree::Tree;

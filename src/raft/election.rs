@@ -1,6 +1,6 @@
 //! Election timeouts from a seed.
 
-use raft::{Raft, Storage};
+use raft::{Raft, StateRole, Storage};
 
 /// A small deterministic generator (Steele, Lea, Flood: splitmix64). Not for secrets.
 #[derive(Debug, Clone)]
@@ -25,38 +25,61 @@ impl SplitMix64 {
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next().checked_rem(bound).unwrap_or(0)
     }
+
+    /// A place in something of this length; 0 if it is empty.
+    pub(crate) fn place(&mut self, length: usize) -> usize {
+        let length = u64::try_from(length).unwrap_or(u64::MAX);
+        usize::try_from(self.below(length)).unwrap_or(0)
+    }
 }
 
-/// Draws the election timeouts of one node.
+/// Ticks after which the crate would stand for election by itself: never.
+pub(super) const NEVER: usize = usize::MAX >> 1;
+
+/// Decides when one node stands for election.
 ///
-/// The crate draws one itself, from the operating system's randomness, whenever it resets its timers. It is left a
-/// single value to draw, the shortest timeout, which we never draw: whoever sees it knows that there was a reset
-/// and replaces it.
-///
-/// Invariant: the crate is configured with `min_election_tick = ticks` and `max_election_tick = ticks + 1`.
+/// The crate would draw its timeouts from the operating system's randomness. It is configured with `NEVER` instead,
+/// and counts the ticks since it heard a leader; what they are held against is drawn here.
 #[derive(Debug)]
 pub(super) struct ElectionTimeouts {
     ticks: usize,
     generator: SplitMix64,
+    timeout: usize,
+    /// What the node was when the timeout was drawn.
+    drawn_as: (u64, StateRole),
 }
 
 impl ElectionTimeouts {
     pub(super) fn new(ticks: usize, seed: u64) -> ElectionTimeouts {
-        ElectionTimeouts { ticks, generator: SplitMix64::new(seed) }
+        let generator = SplitMix64::new(seed);
+        let drawn_as = (0, StateRole::Follower);
+        let mut timeouts = ElectionTimeouts { ticks, generator, timeout: 0, drawn_as };
+        timeouts.draw();
+        timeouts
     }
 
-    /// To be called after everything that may have reset the crate's timers.
-    pub(super) fn renew<T: Storage>(&mut self, raft: &mut Raft<T>) {
-        if raft.randomized_election_timeout() == self.ticks {
-            raft.set_randomized_election_timeout(self.draw());
+    /// Draws anew if the node has another term or role than it had: to be called after everything that may change
+    /// them.
+    pub(super) fn renew<T: Storage>(&mut self, raft: &Raft<T>) {
+        let now = (raft.term, raft.state);
+        if now != self.drawn_as {
+            self.drawn_as = now;
+            self.draw();
         }
     }
 
-    /// A timeout above `ticks`, up to twice as long.
-    fn draw(&mut self) -> usize {
-        let bound = u64::try_from(self.ticks).unwrap_or(u64::MAX);
-        let extra = usize::try_from(self.generator.below(bound)).unwrap_or(0);
-        self.ticks.saturating_add(1).saturating_add(extra)
+    /// Whether so many ticks without a leader are enough. Then the next timeout is another one.
+    pub(super) fn is_over(&mut self, elapsed: usize) -> bool {
+        let over = elapsed >= self.timeout;
+        if over {
+            self.draw();
+        }
+        over
+    }
+
+    /// At least `ticks`, and less than twice as many.
+    fn draw(&mut self) {
+        self.timeout = self.ticks.saturating_add(self.generator.place(self.ticks));
     }
 }
 
@@ -76,10 +99,15 @@ mod tests {
     }
 
     #[test]
-    fn timeouts_lie_above_the_base_and_up_to_twice_as_long() {
+    fn timeouts_lie_between_the_base_and_twice_as_long() {
         let mut timeouts = ElectionTimeouts::new(25, 7);
-        let drawn: Vec<usize> = (0..1000).map(|_| timeouts.draw()).collect();
-        assert_eq!(drawn.iter().min(), Some(&26));
-        assert_eq!(drawn.iter().max(), Some(&50));
+        let mut drawn = Vec::new();
+        for _ in 0..1000 {
+            assert!(!timeouts.is_over(timeouts.timeout - 1));
+            drawn.push(timeouts.timeout);
+            assert!(timeouts.is_over(timeouts.timeout));
+        }
+        assert_eq!(drawn.iter().min(), Some(&25));
+        assert_eq!(drawn.iter().max(), Some(&49));
     }
 }

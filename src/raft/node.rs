@@ -5,7 +5,7 @@ use crate::base::limits::{
     RAFT_COMMITTED_BYTES_MAX, RAFT_INFLIGHT_MESSAGES_MAX, RAFT_MESSAGE_BYTES,
     RAFT_UNCOMMITTED_BYTES_MAX,
 };
-use crate::raft::election::ElectionTimeouts;
+use crate::raft::election::{ElectionTimeouts, NEVER};
 use crate::raft::logger::logger;
 use crate::raft::message::{self, View};
 use crate::raft::ready::{Committed, CommittedEntry, ReadState, Ready, ReadyNumber, WaitForSync};
@@ -133,9 +133,13 @@ impl Node {
 
     /// One tick of time has passed.
     pub(crate) fn tick(&mut self) {
-        if self.is_leader() || self.log_is_durable() {
-            self.raw.tick();
-            self.renew_timeout();
+        self.raw.tick();
+        self.renew_timeout();
+        let raft = &self.raw.raft;
+        let may_stand = !self.is_leader() && raft.promotable() && self.log_is_durable();
+        if may_stand && self.timeouts.is_over(raft.election_elapsed) {
+            self.raw.raft.election_elapsed = 0;
+            self.campaign();
         }
     }
 
@@ -510,7 +514,7 @@ impl Node {
     }
 
     fn renew_timeout(&mut self) {
-        self.timeouts.renew(&mut self.raw.raft);
+        self.timeouts.renew(&self.raw.raft);
     }
 
     /// Whether `state` has a term or vote that the disk does not have yet.
@@ -610,9 +614,9 @@ fn crate_config(config: &NodeConfig, applied: LogIndex) -> Config {
         id: config.id.0,
         election_tick: config.election_ticks,
         heartbeat_tick: config.heartbeat_ticks,
-        // One value to draw from: see `ElectionTimeouts`.
-        min_election_tick: config.election_ticks,
-        max_election_tick: config.election_ticks.saturating_add(1),
+        // One value to draw from, which is never reached: see `ElectionTimeouts`.
+        min_election_tick: NEVER,
+        max_election_tick: NEVER.saturating_add(1),
         applied: applied.0,
         max_size_per_msg: RAFT_MESSAGE_BYTES,
         max_inflight_msgs: RAFT_INFLIGHT_MESSAGES_MAX,

@@ -262,7 +262,7 @@ fn result(
             if let Some(tree) = knowledge.result {
                 return Ok(tree.clone());
             }
-            let diff = crate::yang::tree::encode::decode_diff(&decision.diff, knowledge.schema)
+            let diff = crate::yang::tree::decode_diff(&decision.diff, knowledge.schema, state.shared.seed)
                 .map_err(|error| error.to_string())?;
             diff.apply(&state.shared).map_err(|error| error.to_string())
         }

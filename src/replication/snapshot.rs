@@ -7,11 +7,12 @@ use super::state::{Committed, Lock, Member, State};
 use crate::base::ids::{Digest, Incarnation, LogIndex, Revision, SessionKey, TxId};
 use crate::transaction::confirmed::ConfirmedCommit;
 use crate::yang::schema::Schema;
-use crate::yang::tree::encode::{TreeDecoder, encode_tree};
-use crate::yang::tree::{Seed, Tree};
+use crate::yang::tree::{Seed, Tree, TreeDecoder, encode_tree};
 use serde::{Deserialize, Serialize};
 
 const MAGIC: &[u8; 4] = b"QRS1";
+/// Bytes of one piece of a tree.
+const PIECE_BYTES_MAX: usize = 1 << 20;
 
 #[derive(Serialize, Deserialize)]
 struct Head {
@@ -76,11 +77,38 @@ pub(crate) fn encode(
     write(MAGIC);
     write(&u64::try_from(head.len()).map_err(error)?.to_le_bytes());
     write(&head);
-    encode_tree(&state.shared, schema, write);
+    write_tree(&state.shared, schema, write);
     if let Some(pending) = &state.confirmed {
-        encode_tree(&pending.base, schema, write);
+        write_tree(&pending.base, schema, write);
     }
     Ok(())
+}
+
+/// A tree as pieces with their lengths; an empty piece ends it.
+fn write_tree(tree: &Tree, schema: &Schema, write: &mut dyn FnMut(&[u8])) {
+    encode_tree(tree, schema, &mut |piece| {
+        for piece in piece.chunks(PIECE_BYTES_MAX) {
+            let length = u32::try_from(piece.len()).unwrap_or(u32::MAX);
+            write(&length.to_le_bytes());
+            write(piece);
+        }
+    });
+    write(&0_u32.to_le_bytes());
+}
+
+fn read_tree(input: &mut &[u8], seed: Seed, schema: &Schema) -> Result<Tree, SnapshotError> {
+    let mut decoder = TreeDecoder::new(schema, seed);
+    loop {
+        let short = || error("it ends too early");
+        let (length, rest) = input.split_first_chunk::<4>().ok_or_else(short)?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).map_err(error)?;
+        let (piece, rest) = rest.split_at_checked(length).ok_or_else(short)?;
+        *input = rest;
+        if piece.is_empty() {
+            return decoder.finish().map_err(error);
+        }
+        decoder.push(piece).map_err(error)?;
+    }
 }
 
 /// The state that `bytes` hold.
@@ -92,14 +120,13 @@ pub(crate) fn decode(bytes: &[u8], schema: &Schema) -> Result<State, SnapshotErr
     let (head, rest) = rest.split_at_checked(length).ok_or_else(short)?;
     let head: Head = postcard::from_bytes(head).map_err(error)?;
     let mut rest = rest;
-    let mut tree = || -> Result<Tree, SnapshotError> { decode_tree(&mut rest, head.seed, schema) };
-    let shared = tree()?;
+    let shared = read_tree(&mut rest, head.seed, schema)?;
     let confirmed = match head.confirmed {
         Some(pending) => Some(ConfirmedCommit {
             generation: pending.generation,
             persist_id: pending.persist_id,
             owner: pending.owner,
-            base: tree()?,
+            base: read_tree(&mut rest, head.seed, schema)?,
             base_revision: pending.base_revision,
             timeout_s: pending.timeout_s,
             alive: pending.alive,

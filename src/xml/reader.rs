@@ -165,6 +165,11 @@ impl<'a> Reader<'a> {
         self.name == name && self.namespace() == Some(namespace)
     }
 
+    /// The element has attributes that are not namespace declarations.
+    pub(crate) fn has_attributes(&self) -> bool {
+        !self.attributes.is_empty()
+    }
+
     /// The element's attributes in the order of the document, without namespace declarations.
     pub(crate) fn attributes(&self) -> impl Iterator<Item = Attribute<'_>> {
         self.attributes.iter().map(|attribute| Attribute {
@@ -281,8 +286,7 @@ impl<'a> Reader<'a> {
         }
         self.text = "";
         self.joined = None;
-        let (name, rest) = attributes::split_name(self.markup(from, 1, tail));
-        let (prefix, name) = attributes::split_qname(name)
+        let (prefix, name, rest) = attributes::split_tag(self.markup(from, 1, tail))
             .ok_or_else(|| self.malformed_at(from, "an element's name is not a name"))?;
         self.attributes.clear();
         if !rest.is_empty() {
@@ -371,11 +375,10 @@ impl<'a> Reader<'a> {
 
     /// The text is complete: an element starts or ends here, or nothing follows.
     fn text_ends(&self) -> bool {
-        let mut next = self.source.as_bytes().iter().skip(self.at);
-        match (next.next(), next.next()) {
-            (Some(b'<'), Some(b'!' | b'?')) => false,
-            (Some(b'<'), _) | (None, _) => true,
-            (Some(_), _) => false,
+        match self.source.as_bytes().get(self.at..) {
+            Some([b'<', b'!' | b'?', ..]) => false,
+            Some([b'<', ..] | []) | None => true,
+            Some([..]) => false,
         }
     }
 
@@ -384,7 +387,10 @@ impl<'a> Reader<'a> {
         let piece = self.markup(from, 0, 0);
         let special = |byte: u8| (byte == b'>') | (byte == b'\r');
         let special = characters::any(piece.as_bytes(), special);
-        if special && piece.contains("]]>") {
+        if self.depth > 0 && !special {
+            return Ok(self.add_piece(piece, pending));
+        }
+        if piece.contains("]]>") {
             return Err(self.malformed_at(from, "there is ]]> in a text"));
         }
         if self.depth == 0 {
@@ -394,7 +400,7 @@ impl<'a> Reader<'a> {
                 Err(self.malformed_at(from, "there is text outside the root element"))
             };
         }
-        Ok(self.add_piece(piece, pending))
+        Ok(self.add_lines(piece, pending))
     }
 
     /// Adds the CDATA section that was read. Whether there was anything in it.
@@ -403,7 +409,7 @@ impl<'a> Reader<'a> {
             return Err(self.malformed_at(from, "there is text outside the root element"));
         }
         let piece = self.markup(from, "<![CDATA[".len(), "]]>".len());
-        Ok(self.add_piece(piece, pending))
+        Ok(self.add_lines(piece, pending))
     }
 
     fn add_reference(&mut self, from: usize, pending: bool) -> Result<(), XmlError> {
@@ -418,15 +424,21 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Adds a piece of text with its line ends normalised (XML 1.0, 2.11). Whether it holds anything.
+    /// Adds a piece of text without carriage returns. Whether it holds anything.
     fn add_piece(&mut self, piece: &'a str, pending: bool) -> bool {
-        if piece.is_empty() {
-            return false;
-        }
-        if !pending && !characters::any(piece.as_bytes(), |byte| byte == b'\r') {
+        if pending {
+            self.join(pending).push_str(piece);
+        } else {
             self.text = piece;
             self.joined = None;
-            return true;
+        }
+        !piece.is_empty()
+    }
+
+    /// Adds a piece of text with its line ends normalised (XML 1.0, 2.11). Whether it holds anything.
+    fn add_lines(&mut self, piece: &'a str, pending: bool) -> bool {
+        if !piece.contains('\r') {
+            return self.add_piece(piece, pending);
         }
         let joined = self.join(pending);
         let mut parts = piece.split('\r');

@@ -6,11 +6,14 @@ use std::borrow::Cow;
 /// The declarations in scope, outermost first.
 ///
 /// Invariant: `marks` rises in both fields, and `marks[i].len` is how many declarations there were before element
-/// `marks[i].depth` added its own. Elements without declarations have no mark.
+/// `marks[i].depth` added its own. Elements without declarations have no mark. `default` is the last declaration with
+/// an empty prefix.
 #[derive(Debug, Default)]
 pub(crate) struct Scope<'a> {
     declarations: Vec<Declaration<'a>>,
     marks: Vec<Mark>,
+    /// Where the default namespace's declaration stands: most elements have no prefix.
+    default: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -57,6 +60,10 @@ impl<'a> Scope<'a> {
 
     /// Where the declaration of `prefix` stands that is in force.
     pub(super) fn find(&self, prefix: &str) -> Option<usize> {
+        if prefix.is_empty() { self.default } else { self.last(prefix) }
+    }
+
+    fn last(&self, prefix: &str) -> Option<usize> {
         self.declarations.iter().rposition(|declared| declared.prefix == prefix)
     }
 
@@ -114,6 +121,9 @@ impl<'a> Scope<'a> {
         if own == self.declarations.len() {
             self.marks.push(Mark { depth, len: own });
         }
+        if prefix.is_empty() {
+            self.default = Some(self.declarations.len());
+        }
         self.declarations.push(Declaration { prefix, namespace });
         Ok(())
     }
@@ -122,6 +132,7 @@ impl<'a> Scope<'a> {
     pub(super) fn leave(&mut self, depth: usize) {
         if let Some(mark) = self.marks.pop_if(|mark| mark.depth == depth) {
             self.declarations.truncate(mark.len);
+            self.default = self.last("");
         }
     }
 }

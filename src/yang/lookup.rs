@@ -27,6 +27,21 @@ impl Schema {
         at(&self.nodes, id.0, "node")
     }
 
+    /// The key leafs of a list, in the order of its `key` statement; none of anything else.
+    pub(crate) fn keys(&self, list: NodeId) -> &[NodeId] {
+        match &self.node(list).kind {
+            NodeKind::List(list) => &list.keys,
+            NodeKind::Container { .. }
+            | NodeKind::Leaf(_)
+            | NodeKind::LeafList(_)
+            | NodeKind::Anydata { .. }
+            | NodeKind::Anyxml { .. }
+            | NodeKind::Rpc { .. }
+            | NodeKind::Action { .. }
+            | NodeKind::Notification => &[],
+        }
+    }
+
     /// The node with this number, if the schema has so many. For numbers that come from outside.
     pub(crate) fn node_checked(&self, id: NodeId) -> Option<&Node> {
         usize::try_from(id.0).ok().and_then(|at| self.nodes.get(at))
@@ -106,9 +121,24 @@ impl Schema {
 
     /// The action with this name below a data node.
     pub(crate) fn action(&self, parent: NodeId, namespace: Option<&str>, name: &str) -> Lookup {
-        let mut actions = self.node(parent).actions.clone();
-        actions.sort_by_key(|id| (&*self.node(*id).name, self.node(*id).module));
-        self.in_namespace_or_any(&actions, namespace, name)
+        self.in_namespace_or_any(&self.sorted(&self.node(parent).actions), namespace, name)
+    }
+
+    /// The notification with this name below a data node.
+    pub(crate) fn nested_notification(
+        &self,
+        parent: NodeId,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Lookup {
+        self.in_namespace_or_any(&self.sorted(&self.node(parent).notifications), namespace, name)
+    }
+
+    /// The ids in the order of names.
+    fn sorted(&self, ids: &[NodeId]) -> Vec<NodeId> {
+        let mut ids = ids.to_vec();
+        ids.sort_by_key(|id| (&*self.node(*id).name, self.node(*id).module));
+        ids
     }
 
     fn index_slot(&self, parent: Option<NodeId>) -> &[NodeId] {
@@ -264,5 +294,15 @@ impl Schema {
             path.push_str(&node.name);
         }
         path
+    }
+}
+
+impl Lookup {
+    /// The node, if there is one.
+    pub(crate) fn found(self) -> Option<NodeId> {
+        match self {
+            Lookup::Found(node) => Some(node),
+            Lookup::UnknownNamespace | Lookup::UnknownElement => None,
+        }
     }
 }

@@ -50,6 +50,8 @@ pub(crate) struct Schema {
     pub(crate) judge: Arc<super::libyang::Judge>,
     /// `find_child` by (parent, name, module): sorted.
     pub(crate) names: NameIndex,
+    /// Every node's tags, made when the first tree is printed.
+    pub(crate) tags: std::sync::OnceLock<super::print::Tags>,
 }
 
 /// A YANG module or submodule as yang-library and netconf-state show it.
@@ -293,20 +295,24 @@ pub(crate) enum Type {
     /// Members in order; the first that accepts a value has it.
     Union(Vec<TypeId>),
     /// Only the compiler's type code knows its values and their canonical form (RFC 6991's addresses, for one).
-    /// `text` tells what prefixes in its values need.
+    /// `text` tells what is special about them.
     Foreign {
         handle: super::libyang::TypeHandle,
         text: ForeignText,
     },
 }
 
-/// How a value of a foreign type holds names.
+/// What is special about the text of a foreign type's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ForeignText {
     /// No prefixes in it.
     Plain,
+    /// `yang:date-and-time`: no prefixes in it; its canonical form is in UTC, whatever the machine's time zone.
+    DateAndTime,
     /// `yang:xpath1.0`: prefixes anywhere in an expression.
     Xpath,
+    /// RFC 8341's `node-instance-identifier`: an instance-identifier that may leave out keys. It has a native form.
+    NodeInstanceIdentifier,
 }
 
 /// A pattern of a string type.

@@ -1,6 +1,7 @@
 //! Validity of a whole configuration (RFC 7950, 8.3.3).
 
 use super::error::DataError;
+use super::libyang::ValidateWhat;
 use super::schema::Schema;
 use super::tree::Tree;
 use std::sync::Arc;
@@ -9,5 +10,5 @@ use std::sync::Arc;
 /// `VALIDATION_ERRORS_MAX`.
 pub(crate) fn validate(schema: &Arc<Schema>, tree: &Tree) -> Result<(), Vec<DataError>> {
     let xml = super::print::print_all(schema, tree);
-    schema.judge.validate(schema, xml)
+    schema.validate(&xml, ValidateWhat::Configuration)
 }

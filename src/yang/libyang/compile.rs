@@ -2,19 +2,19 @@
 
 use super::compile_types::Types;
 use super::context::Context;
+use super::derived::{name_index, schema_id, set_defaults, set_digest_ranks};
 use super::judge::{Handle, Judge};
+use super::modules::asked;
 use super::sources::Sources;
 use super::view::{ConditionView, Kind, ModuleView, NodeView};
 use super::{CompileError, CompileOptions};
-use crate::base::ids::Digest;
 use crate::base::limits::DEPTH_MAX;
 use crate::yang::schema::{
     CaseOf, Choice, ChoiceId, Identity, Leaf, LeafList, List, Module, ModuleId, Must,
     NacmExtension, NameIndex, Node, NodeId, NodeKind, Order, PrefixMap, Schema, Status, Submodule,
     Type, When,
 };
-use sha2::{Digest as _, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use yang2::ffi;
 
@@ -40,18 +40,20 @@ pub(super) fn schema(
         identities: draft.identities,
         choices: draft.choices,
         judge: Arc::new(Judge::new(context, draft.handles)),
+        tags: std::sync::OnceLock::new(),
     };
     set_digest_ranks(&mut schema);
+    set_defaults(&mut schema);
     Ok(schema)
 }
 
 /// The parts of a schema; they borrow nothing from the context.
-struct Draft {
-    modules: Vec<Module>,
-    nodes: Vec<Node>,
-    top: Vec<NodeId>,
-    rpcs: Vec<NodeId>,
-    notifications: Vec<NodeId>,
+pub(super) struct Draft {
+    pub(super) modules: Vec<Module>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) top: Vec<NodeId>,
+    pub(super) rpcs: Vec<NodeId>,
+    pub(super) notifications: Vec<NodeId>,
     types: Vec<Type>,
     handles: Vec<Handle>,
     identities: Vec<Identity>,
@@ -91,10 +93,10 @@ impl Draft {
 ///
 /// libyang has modules of its own in each context: they are served only if someone asks for them.
 fn reached_modules<'c>(context: &'c Context, options: &CompileOptions) -> Vec<ModuleView<'c>> {
-    let asked: BTreeSet<&str> = options.modules.iter().map(|(name, _)| name.as_str()).collect();
+    let asked = asked(options);
     let mut open: Vec<ModuleView<'c>> = context
         .modules()
-        .filter(|module| module.implemented() && asked.contains(&*module.name()))
+        .filter(|module| module.implemented() && asked.contains_key(&*module.name()))
         .collect();
     let mut reached = BTreeMap::new();
     while let Some(module) = open.pop() {
@@ -431,78 +433,4 @@ pub(super) fn number(count: usize) -> Result<u32, CompileError> {
 
 fn too_large(reason: &str) -> CompileError {
     CompileError { file: None, line: None, reason: reason.to_owned() }
-}
-
-/// What the nodes of a cluster must agree on. The numbers of the schema's nodes stand in log entries, so they are a
-/// part of it. Every field is preceded by its length.
-fn schema_id(modules: &[Module], nodes: &[Node]) -> Digest {
-    fn field(hasher: &mut Sha256, bytes: &[u8]) {
-        hasher.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
-        hasher.update(bytes);
-    }
-    fn names(hasher: &mut Sha256, names: &[Box<str>]) {
-        let count = u64::try_from(names.len()).unwrap_or(u64::MAX);
-        hasher.update(count.to_be_bytes());
-        names.iter().for_each(|name| field(hasher, name.as_bytes()));
-    }
-    let mut hasher = Sha256::new();
-    for module in modules {
-        field(&mut hasher, module.name.as_bytes());
-        field(&mut hasher, module.revision.as_bytes());
-        field(&mut hasher, module.namespace.as_bytes());
-        hasher.update([u8::from(module.implemented)]);
-        names(&mut hasher, &module.features);
-        names(&mut hasher, &module.deviated_by);
-        field(&mut hasher, &Sha256::digest(module.source.as_bytes()));
-        hasher.update(u64::try_from(module.submodules.len()).unwrap_or(u64::MAX).to_be_bytes());
-        for submodule in &module.submodules {
-            field(&mut hasher, submodule.name.as_bytes());
-            field(&mut hasher, submodule.revision.as_bytes());
-            field(&mut hasher, &Sha256::digest(submodule.source.as_bytes()));
-        }
-    }
-    for node in nodes {
-        field(&mut hasher, node.name.as_bytes());
-        hasher.update(node.module.0.to_be_bytes());
-        hasher.update(node.parent.map_or(u32::MAX, |parent| parent.0).to_be_bytes());
-    }
-    Digest(hasher.finalize().into())
-}
-
-/// Everything that is looked up by name.
-fn name_index(draft: &Draft) -> NameIndex {
-    let node = |id: &NodeId| usize::try_from(id.0).ok().and_then(|at| draft.nodes.get(at));
-    let sorted = |ids: &[NodeId]| {
-        let mut ids = ids.to_vec();
-        ids.sort_by_key(|id| node(id).map(|node| (&*node.name, node.module)));
-        ids
-    };
-    let mut namespaces: Vec<(&str, ModuleId)> = draft
-        .modules
-        .iter()
-        .zip((0..).map(ModuleId))
-        .filter(|(module, _)| module.implemented)
-        .map(|(module, id)| (&*module.namespace, id))
-        .collect();
-    namespaces.sort_unstable();
-    let below = draft.nodes.iter().map(|node| sorted(&node.children));
-    NameIndex {
-        by_parent: std::iter::once(sorted(&draft.top)).chain(below).collect(),
-        rpcs: sorted(&draft.rpcs),
-        notifications: sorted(&draft.notifications),
-        namespaces: namespaces.into_iter().map(|(_, id)| id).collect(),
-    }
-}
-
-/// Equal names in equal modules have equal ranks.
-fn set_digest_ranks(schema: &mut Schema) {
-    let modules: Vec<Box<str>> = schema.modules.iter().map(|module| module.name.clone()).collect();
-    let module = |id: ModuleId| usize::try_from(id.0).ok().and_then(|at| modules.get(at).cloned());
-    let names: Vec<(Option<Box<str>>, Box<str>)> =
-        schema.nodes.iter().map(|node| (module(node.module), node.name.clone())).collect();
-    let distinct: BTreeSet<&(Option<Box<str>>, Box<str>)> = names.iter().collect();
-    let ranks: BTreeMap<_, u32> = distinct.into_iter().zip(0..).collect();
-    for (node, name) in schema.nodes.iter_mut().zip(&names) {
-        node.digest_rank = ranks.get(name).copied().unwrap_or(u32::MAX);
-    }
 }

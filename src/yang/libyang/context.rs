@@ -40,12 +40,12 @@ pub(super) struct Fault {
     pub(super) code: ffi::LY_VECODE::Type,
 }
 
-/// Whether the modules are compiled as they are loaded.
+/// Modules are found by `Sources` alone and compiled together; yang-library is a module like others; modules that
+/// `must`, `when` and defaults refer to are implemented too (RFC 7950, 5.6.5).
 const OPTIONS: u32 = ffi::LY_CTX_NO_YANGLIBRARY
     | ffi::LY_CTX_DISABLE_SEARCHDIRS
     | ffi::LY_CTX_REF_IMPLEMENTED
-    | ffi::LY_CTX_EXPLICIT_COMPILE
-    | ffi::LY_CTX_BUILTIN_PLUGINS_ONLY;
+    | ffi::LY_CTX_EXPLICIT_COMPILE;
 
 impl Context {
     /// A context without modules but libyang's own.
@@ -86,21 +86,6 @@ impl Context {
             let module =
                 unsafe { ffi::ly_ctx_load_module(raw, name.as_ptr(), revision, features.as_ptr()) };
             !module.is_null()
-        })
-    }
-
-    /// Sets the features of a module that is implemented.
-    pub(super) fn set_features(
-        &mut self,
-        sources: &mut Sources,
-        module: *const ffi::lys_module,
-        features: &[&str],
-    ) -> Result<(), Vec<Fault>> {
-        let features = FeatureNames::new(features)?;
-        self.with_sources(sources, |_| {
-            // SAFETY: callers pass a module of this context, which is borrowed mutably; the array outlives the call.
-            let code = unsafe { ffi::lys_set_implemented(module.cast_mut(), features.as_ptr()) };
-            code == ffi::LY_ERR::LY_SUCCESS
         })
     }
 

@@ -6,16 +6,21 @@
 mod compile;
 mod compile_types;
 mod context;
+mod derived;
+mod faults;
 mod judge;
+mod locate;
 mod modules;
 mod plugin;
 mod sources;
+mod value;
 mod view;
+mod view_types;
 
 use super::schema::Schema;
 use std::path::PathBuf;
 
-pub(crate) use judge::Judge;
+pub(crate) use judge::{Judge, ValidateWhat};
 
 /// What to compile.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +29,8 @@ pub(crate) struct CompileOptions {
     pub(crate) dirs: Vec<PathBuf>,
     /// The modules to implement: name, and revision if it must be a certain one. What they import is found by itself.
     pub(crate) modules: Vec<(String, Option<String>)>,
-    /// The features to enable: module, and the feature's name or `*` for all of the module's.
+    /// The features to enable: module, and the feature's name or `*` for all of the module's. That a module has
+    /// features implies that it is implemented.
     pub(crate) features: Vec<(String, String)>,
     /// Texts of modules and submodules, by name. They precede files.
     pub(crate) sources: Vec<(String, String)>,

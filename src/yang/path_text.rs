@@ -1,8 +1,8 @@
-//! Paths as applications write and read them: `/module:node/node[key='value']`, a module name where it changes.
+//! Data paths as people and applications write and read them: `/module:node/node[key='value']`, a module name where it changes.
 
-use crate::yang::path::{InstancePath, Selector};
-use crate::yang::schema::{NodeId, NodeKind, Schema};
-use crate::yang::tree::Text;
+use super::path::{InstancePath, Selector};
+use super::schema::{NodeId, NodeKind, Schema};
+use super::tree::Text;
 
 /// A data path as text.
 pub(crate) fn print(schema: &Schema, path: &InstancePath) -> String {
@@ -45,7 +45,7 @@ pub(crate) fn parse_schema_path(schema: &Schema, text: &str) -> Option<Vec<NodeI
     for segment in text.strip_prefix('/')?.split('/') {
         let (prefix, name) = segment.split_once(':').unwrap_or((module, segment));
         module = prefix;
-        nodes.push(schema.child_in_module(nodes.last().copied(), module, name)?);
+        nodes.push(schema.child_in_module(nodes.last().copied(), module, name).found()?);
     }
     Some(nodes)
 }
@@ -61,7 +61,7 @@ pub(crate) fn parse(schema: &Schema, text: &str) -> Option<InstancePath> {
         let (segment, behind) = rest.split_at_checked(end)?;
         let (prefix, name) = segment.split_once(':').unwrap_or((module, segment));
         module = prefix;
-        let node = schema.child_in_module(parent, module, name)?;
+        let node = schema.child_in_module(parent, module, name).found()?;
         let (predicates, behind) = predicates(behind)?;
         path = path.child(node, selector(schema, node, &predicates)?);
         parent = Some(node);

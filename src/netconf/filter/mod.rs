@@ -33,6 +33,8 @@ struct Siblings {
     selected: Vec<NodeId>,
     /// Containment nodes.
     contained: Vec<Containment>,
+    /// There are others that select nothing: unknown names, attribute matches, mixed content.
+    idle: bool,
     /// A content match among them cannot hold.
     never: bool,
     /// There is nothing but content matches, so that everything around them is wanted.
@@ -152,7 +154,7 @@ impl Siblings {
         if text && !elements {
             self.never = true;
         } else {
-            self.contained.push(Containment { nodes: Vec::new(), inside: Siblings::default() });
+            self.idle = true;
         }
         Ok(())
     }
@@ -165,9 +167,7 @@ impl Siblings {
             (false, Some(content)) if content.0.is_empty() => self.never = true,
             (false, Some(content)) => self.matches.push(content),
             // Mixed content is no filter (6.2.5), so it selects nothing.
-            (true, Some(_)) => {
-                self.contained.push(Containment { nodes: Vec::new(), inside: Siblings::default() });
-            }
+            (true, Some(_)) => self.idle = true,
             (true, None) => {
                 inside.finish();
                 let keyed = nodes.into_iter().map(|id| (id, inside.key(schema, id)));
@@ -178,7 +178,7 @@ impl Siblings {
 
     /// No more elements will come.
     fn finish(&mut self) {
-        self.whole = self.selected.is_empty() && self.contained.is_empty();
+        self.whole = self.selected.is_empty() && self.contained.is_empty() && !self.idle;
         self.selected.sort_unstable();
         self.selected.dedup();
     }

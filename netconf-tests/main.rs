@@ -19,6 +19,8 @@
 
 mod support;
 
+mod durability;
+mod limits;
 mod rfc6022_monitoring;
 mod rfc6241_candidate_commit;
 mod rfc6241_confirmed_commit;
@@ -31,3 +33,5 @@ mod rfc6241_operations;
 mod rfc6242_framing;
 mod rfc7950_errors;
 mod rfc8525_library;
+mod starting;
+mod unix;

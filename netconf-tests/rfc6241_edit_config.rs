@@ -3,41 +3,7 @@
 
 use crate::support::agent::Agent;
 use crate::support::session::{REPLACE, Session, data, edit_config};
-
-/// Declares the prefixes that the tables use, around the content of an edit or of a datastore.
-fn with_prefixes(content: &str) -> String {
-    let declarations = "xmlns=\"urn:quorate:test\" xmlns:t=\"urn:quorate:test\" \
-        xmlns:ta=\"urn:quorate:test:augment\" xmlns:yang=\"urn:ietf:params:xml:ns:yang:1\" \
-        xmlns:nc=\"urn:ietf:params:xml:ns:netconf:base:1.0\"";
-    let document = format!("<x {declarations}>{content}</x>");
-    // Each top-level element gets the declarations: they stand in the start tag after its name.
-    let mut out = String::new();
-    let mut depth = 0;
-    let mut rest = &document[document.find('>').expect("x") + 1..document.len() - 4];
-    while let Some(open) = rest.find('<') {
-        out.push_str(&rest[..open]);
-        let close = open + rest[open..].find('>').expect("a tag ends");
-        let tag = &rest[open..=close];
-        if tag.starts_with("</") {
-            depth -= 1;
-            out.push_str(tag);
-        } else {
-            let name_end = tag.find([' ', '/', '>']).expect("a name ends");
-            out.push_str(&tag[..name_end]);
-            if depth == 0 {
-                out.push(' ');
-                out.push_str(declarations);
-            }
-            out.push_str(&tag[name_end..]);
-            if !tag.ends_with("/>") {
-                depth += 1;
-            }
-        }
-        rest = &rest[close + 1..];
-    }
-    out.push_str(rest);
-    out
-}
+use crate::support::xml::with_prefixes;
 
 /// One row: running before, options and content of the edit, running after or the error.
 struct Row {

@@ -2,30 +2,7 @@
 
 use crate::support::agent::Agent;
 use crate::support::session::{Session, edit_config};
-
-const NS: &str = "xmlns=\"urn:quorate:test\" xmlns:t=\"urn:quorate:test\" \
-    xmlns:nc=\"urn:ietf:params:xml:ns:netconf:base:1.0\"";
-
-/// Content with the test model's namespace on its outermost elements, which have no attributes yet.
-fn content(text: &str) -> String {
-    let mut out = String::new();
-    let mut depth = 0;
-    for part in text.split_inclusive('>') {
-        let end = part.starts_with("</") || part.contains("</");
-        if depth == 0 && !end && part.contains('<') {
-            let at = part.find([' ', '/', '>']).expect("a tag");
-            out.push_str(&format!("{} {NS}{}", &part[..at], &part[at..]));
-        } else {
-            out.push_str(part);
-        }
-        if end {
-            depth -= 1;
-        } else if !part.ends_with("/>") {
-            depth += 1;
-        }
-    }
-    out
-}
+use crate::support::xml::with_prefixes as content;
 
 /// Refused on running at once, and on the candidate at its commit or before it.
 #[track_caller]

@@ -2,6 +2,7 @@
 
 use super::session::{Session, Speaks};
 use super::wire::{PATIENCE, Wire};
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixDatagram;
@@ -96,6 +97,12 @@ impl Agent {
         }
     }
 
+    /// The same agent with more arguments.
+    pub(crate) fn with_arguments(mut self, arguments: &[&str]) -> Self {
+        self.settings.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self
+    }
+
     /// Starts the process and waits until it says that it is ready (sd_notify).
     pub(crate) fn try_run(&mut self) -> Result<(), NotStarted> {
         standard_modules();
@@ -128,8 +135,18 @@ impl Agent {
         let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
         std::fs::write(self.path("quorate.toml"), &self.settings.file).expect("a file");
         command.arg("run");
-        command.arg("--config").arg(self.path("quorate.toml"));
-        command.arg("--data-dir").arg(self.path("data"));
+        let mut flag = |name: &str, value: &OsStr| {
+            if !self.settings.arguments.iter().any(|given| given == name) {
+                command.arg(name).arg(value);
+            }
+        };
+        flag("--config", self.path("quorate.toml").as_os_str());
+        flag("--data-dir", self.path("data").as_os_str());
+        flag("--unix", self.socket().as_os_str());
+        match self.settings.ssh {
+            Ssh::Off => flag("--ssh", OsStr::new("off")),
+            Ssh::On => flag("--ssh", OsStr::new("127.0.0.1:0")),
+        }
         command.arg("--yang-dir").arg(root().join("netconf-tests/yang"));
         command.arg("--yang-dir").arg(root().join("yang/standard"));
         for module in self.modules() {
@@ -138,11 +155,6 @@ impl Agent {
         if self.settings.modules.is_none() {
             command.args(["--feature", "quorate-test:extra", "--feature", "quorate-test-old:first"]);
         }
-        let ssh = match self.settings.ssh {
-            Ssh::Off => "off",
-            Ssh::On => "127.0.0.1:0",
-        };
-        command.args(["--ssh", ssh]).arg("--unix").arg(self.socket());
         command.args(&self.settings.arguments);
         command.env("NOTIFY_SOCKET", self.path("notify"));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());

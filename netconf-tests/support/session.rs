@@ -92,26 +92,41 @@ impl Session {
     /// Reads one message, or `None` if the server closed instead of beginning one.
     #[track_caller]
     pub(crate) fn read_message(&mut self) -> Option<String> {
+        match self.take_message() {
+            Ok(message) => message,
+            Err(cut) => panic!("the server closed in a message: {cut}"),
+        }
+    }
+
+    /// Reads one message, or `None` if the server closed, even in the middle of it.
+    #[track_caller]
+    pub(crate) fn read_message_unless_closed(&mut self) -> Option<String> {
+        self.take_message().ok().flatten()
+    }
+
+    /// The message, `None` at the end, or what came of a message that was cut off.
+    #[track_caller]
+    fn take_message(&mut self) -> Result<Option<String>, String> {
         if !self.chunked {
-            let bytes = self.wire.until(END_OF_MESSAGE.as_bytes())?;
-            return Some(String::from_utf8(bytes).expect("UTF-8"));
+            let bytes = self.wire.until(END_OF_MESSAGE.as_bytes());
+            return Ok(bytes.map(|bytes| String::from_utf8(bytes).expect("UTF-8")));
         }
         let mut message = String::new();
         loop {
             let Some(start) = self.wire.exactly(2) else {
-                assert!(message.is_empty(), "the server closed in a message: {message}");
-                return None;
+                return if message.is_empty() { Ok(None) } else { Err(message) };
             };
             assert_eq!(start, b"\n#", "a chunk begins so, after {message:?}");
-            let header = self.wire.until(b"\n").expect("a chunk header");
+            let Some(header) = self.wire.until(b"\n") else { return Err(message) };
             if header == b"#" {
                 assert!(!message.is_empty(), "a message has at least one chunk");
-                return Some(message);
+                return Ok(Some(message));
             }
             let header = String::from_utf8(header).expect("digits");
             let plain = !header.starts_with('0') && header.len() <= 9;
             assert!(plain && header.bytes().all(|b| b.is_ascii_digit()), "size {header:?}");
-            let chunk = self.wire.exactly(header.parse().expect("a number")).expect("a chunk");
+            let size = header.parse().expect("a number");
+            let Some(chunk) = self.wire.exactly(size) else { return Err(message) };
             message.push_str(std::str::from_utf8(&chunk).expect("each chunk alone is UTF-8"));
         }
     }

@@ -249,3 +249,32 @@ fn canonical_prefix(namespace: &str) -> String {
 pub(crate) fn escape(text: &str) -> String {
     quick_xml::escape::escape(text).into_owned()
 }
+
+/// Puts the namespaces of the test models on the outermost elements of some content.
+pub(crate) fn with_prefixes(content: &str) -> String {
+    let declarations = "xmlns=\"urn:quorate:test\" xmlns:t=\"urn:quorate:test\" \
+        xmlns:ta=\"urn:quorate:test:augment\" xmlns:yang=\"urn:ietf:params:xml:ns:yang:1\" \
+        xmlns:nc=\"urn:ietf:params:xml:ns:netconf:base:1.0\"";
+    let mut out = String::new();
+    let mut depth = 0;
+    let mut rest = content;
+    while let Some(open) = rest.find('<') {
+        let close = open + rest[open..].find('>').expect("a tag ends");
+        let (before, tag) = (&rest[..open], &rest[open..=close]);
+        out.push_str(before);
+        rest = &rest[close + 1..];
+        if tag.starts_with("</") {
+            depth -= 1;
+        } else if depth == 0 {
+            let name_end = tag.find([' ', '/', '>']).expect("a name ends");
+            write!(out, "{} {declarations}{}", &tag[..name_end], &tag[name_end..]).expect("memory");
+            depth += i32::from(!tag.ends_with("/>"));
+            continue;
+        } else if !tag.starts_with("<!") && !tag.ends_with("/>") {
+            depth += 1;
+        }
+        out.push_str(tag);
+    }
+    out.push_str(rest);
+    out
+}

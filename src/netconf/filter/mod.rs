@@ -94,6 +94,13 @@ impl Filter {
         Ok(Self { top: top.inside })
     }
 
+    /// False if nothing of the top-level node `node` can be selected, whatever it holds.
+    pub(crate) fn can_select(&self, node: NodeId) -> bool {
+        let Siblings { selected, contained, whole, .. } = &self.top;
+        let names = |part: &Containment| part.nodes.iter().any(|(id, _)| *id == node);
+        *whole || selected.contains(&node) || contained.iter().any(names)
+    }
+
     /// What the filter selects of a tree. What is selected whole is shared with it.
     pub(crate) fn select(&self, schema: &Schema, tree: &Tree) -> Tree {
         let selection = Selection { schema, seed: tree.seed };

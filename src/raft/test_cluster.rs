@@ -4,8 +4,8 @@
 //! who applies it.
 
 use super::{
-    Committed, CommittedEntry, HardState, LogWrite, MessageKind, Node, NodeConfig, Outgoing,
-    Payload, ReadState, ReadyNumber, RecoveredLog, SnapshotMeta, SplitMix64, StepError,
+    Committed, CommittedEntry, HardState, LogEntry, LogWrite, MessageKind, Node, NodeConfig,
+    Outgoing, Payload, ReadState, ReadyNumber, RecoveredLog, SnapshotMeta, SplitMix64, StepError,
     WaitForSync,
 };
 use crate::base::ids::{Incarnation, LogIndex, Term};
@@ -183,16 +183,26 @@ impl Cluster {
     pub(super) fn deliver(&mut self, packet: &Packet) -> Result<(), StepError> {
         let to = packet.message.to;
         if self.cut.contains(&to) || self.cut.contains(&packet.from) {
+            self.lose(packet);
             return Ok(());
         }
         let Some(member) = self.members.get_mut(&to) else { return Ok(()) };
         member.node.step(packet.from, &packet.message.frame)?;
+        self.report(packet, Ok(()));
+        Ok(())
+    }
+
+    /// The packet never arrives. Whoever sends a snapshot is told, as by a connection that breaks.
+    pub(super) fn lose(&mut self, packet: &Packet) {
+        self.report(packet, Err(()));
+    }
+
+    fn report(&mut self, packet: &Packet, delivered: Result<(), ()>) {
         if let MessageKind::Snapshot(_) = packet.message.kind
             && let Some(sender) = self.members.get_mut(&packet.from)
         {
-            sender.node.snapshot_sent(to, Ok(()));
+            sender.node.snapshot_sent(packet.message.to, delivered);
         }
-        Ok(())
     }
 
     /// Lets everybody do everything until nothing is left.
@@ -222,6 +232,7 @@ impl Cluster {
     pub(super) fn restart(&mut self, id: u64) {
         let member = self.member(id);
         member.unwritten.clear();
+        recover(&mut member.disk);
         member.applied = member.disk.base().index;
         member.node = Node::new(&member.config, member.disk.clone()).unwrap();
     }
@@ -259,6 +270,17 @@ impl Cluster {
         });
         data.collect()
     }
+}
+
+/// What recovery makes of a snapshot that was installed while the write that says so was lost.
+fn recover(disk: &mut RecoveredLog) {
+    let base = disk.base();
+    let begins_behind = disk.entries.first().is_none_or(|entry| entry.index > base.index);
+    let agrees = |entry: &LogEntry| (entry.index, entry.term) == (base.index, base.term);
+    let goes_on = begins_behind || disk.entries.iter().any(agrees);
+    disk.entries.retain(|entry| goes_on && entry.index > base.index);
+    disk.hard_state.committed = disk.hard_state.committed.max(base.index);
+    disk.hard_state.term = disk.hard_state.term.max(base.term);
 }
 
 /// What a durable write leaves on the disk.
@@ -326,11 +348,16 @@ impl Chaos {
             1 => cluster.network.get(chosen).cloned(),
             _ => cluster.network.pop_front(),
         };
-        if let Some(packet) = packet
-            && self.random.below(20) > 0
-        {
+        let Some(packet) = packet else { return };
+        if self.random.below(20) == 0 {
+            cluster.lose(&packet);
+        } else {
             cluster.deliver(&packet).unwrap();
         }
-        cluster.network.truncate(200);
+        while cluster.network.len() > 200
+            && let Some(packet) = cluster.network.pop_back()
+        {
+            cluster.lose(&packet);
+        }
     }
 }

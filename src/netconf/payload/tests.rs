@@ -518,3 +518,65 @@ fn paths_are_instance_identifiers() {
     }
     assert_eq!(path(&schema, &InstancePath::default()), "");
 }
+
+mod round_trip {
+    use super::{ALLOWED, config, print, read, schema, show, tree};
+    use crate::xml::writer::push_text;
+    use proptest::prelude::*;
+
+    fn element(name: &str, text: &str) -> String {
+        let mut escaped = Vec::new();
+        push_text(&mut escaped, text);
+        format!("<{name}>{}</{name}>", String::from_utf8(escaped).unwrap())
+    }
+
+    /// A string that YANG allows (RFC 7950, 9.4), markup and line ends among its characters.
+    fn text() -> impl Strategy<Value = String> {
+        let marks = "<>&]\"' \n\r\t\u{FFFD}\u{10FFFD}é".chars().collect::<Vec<_>>();
+        let character =
+            prop_oneof![proptest::sample::select(marks), proptest::char::range('a', 'z')];
+        proptest::collection::vec(character, 0..40).prop_map(|c| c.into_iter().collect())
+    }
+
+    fn content() -> impl Strategy<Value = String> {
+        let leaf = |name: &'static str| {
+            proptest::option::of(text())
+                .prop_map(move |value| value.map(|value| element(name, &value)).unwrap_or_default())
+        };
+        let entries = |name: &'static str| {
+            proptest::collection::btree_map(text(), text(), 0..6).prop_map(move |entries| {
+                let entry = |(key, value): (&String, &String)| {
+                    format!("<{name}>{}{}</{name}>", element("name", key), element("text", value))
+                };
+                entries.iter().map(entry).collect::<String>()
+            })
+        };
+        let words = proptest::collection::btree_set(text(), 0..6)
+            .prop_map(|words| words.iter().map(|word| element("word", word)).collect::<String>());
+        (leaf("name"), leaf("a"), leaf("b"), entries("line"), words, leaf("n:name")).prop_map(
+            |(name, a, b, lines, words, other)| {
+                format!("<box xmlns=\"urn:m\">{name}{words}{b}{lines}{other}{a}</box>")
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn printing_and_reading_gives_the_same_tree(content in content()) {
+            let schema = schema();
+            let once = print(&schema, &tree(&schema, &content));
+            let twice = print(&schema, &tree(&schema, &once));
+            prop_assert_eq!(&once, &twice);
+            let sorted = |content: &str| {
+                let mut edit = read(&schema, config(content).as_bytes(), ALLOWED).unwrap();
+                for top in &mut edit.nodes {
+                    top.children.sort_by_key(|child| child.node);
+                }
+                show(&schema, &edit.nodes)
+            };
+            prop_assert_eq!(sorted(&content), sorted(&once));
+        }
+    }
+}

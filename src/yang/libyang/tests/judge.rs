@@ -1,5 +1,6 @@
 //! Every row of RFC 7950 section 15, by the real library.
 
+use crate::base::limits::DEPTH_MAX;
 use crate::yang::error::{DataError, DataErrorKind};
 use crate::yang::libyang::{ValidateWhat, compile_for_test};
 use crate::yang::path::{InstancePath, Selector};
@@ -244,6 +245,18 @@ fn text_that_is_not_data_is_refused() {
     {
         let errors = schema().validate(xml.as_bytes(), ValidateWhat::Configuration).unwrap_err();
         assert!(errors.iter().all(|error| !error.message.is_empty()), "{xml}");
+    }
+}
+
+#[test]
+fn depth_is_limited_before_the_stack_is() {
+    let nested = |depth: usize| {
+        let (open, close) = ("<a xmlns=\"urn:x\">".repeat(depth), "</a>".repeat(depth));
+        errors(&format!("<blob>{open}{close}</blob>"))
+    };
+    assert_eq!(nested(100), []);
+    for depth in [DEPTH_MAX, 100_000] {
+        assert_eq!(nested(depth).len(), 1);
     }
 }
 

@@ -392,6 +392,16 @@ fn modules_that_others_need_are_implemented_and_can_have_features() {
 }
 
 #[test]
+fn modules_that_libyang_brings_along_have_a_text_too() {
+    let module = "module a { namespace 'urn:a'; prefix a; import ietf-inet-types { prefix i; } }";
+    let schema = compile(&options(&[("a", module)], &[])).unwrap();
+    let names: Vec<&str> = schema.modules.iter().map(|module| &*module.name).collect();
+    assert_eq!(names, ["a", "ietf-inet-types"]);
+    assert_eq!(&*schema.modules[0].source, module);
+    assert!(schema.modules[1].source.starts_with("module ietf-inet-types"));
+}
+
+#[test]
 fn the_newest_revision_is_taken_unless_one_is_named() {
     let text = |date: &str| {
         format!(

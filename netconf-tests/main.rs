@@ -33,5 +33,6 @@ mod rfc6241_operations;
 mod rfc6242_framing;
 mod rfc7950_errors;
 mod rfc8525_library;
+mod ssh;
 mod starting;
 mod unix;

@@ -5,14 +5,15 @@ use crate::support::session::{Session, data};
 
 const EX: &str = "xmlns=\"http://example.com/schema/1.2/config\"";
 
+/// In key order, as they come out.
 const USERS: &str = "\
     <users>\
-    <user><name>root</name><type>superuser</type><full-name>Charlie Root</full-name>\
-    <company-info><dept>1</dept><id>1</id></company-info></user>\
-    <user><name>fred</name><type>admin</type><full-name>Fred Flintstone</full-name>\
-    <company-info><dept>2</dept><id>2</id></company-info></user>\
     <user><name>barney</name><type>admin</type><full-name>Barney Rubble</full-name>\
     <company-info><dept>2</dept><id>3</id></company-info></user>\
+    <user><name>fred</name><type>admin</type><full-name>Fred Flintstone</full-name>\
+    <company-info><dept>2</dept><id>2</id></company-info></user>\
+    <user><name>root</name><type>superuser</type><full-name>Charlie Root</full-name>\
+    <company-info><dept>1</dept><id>1</id></company-info></user>\
     </users>";
 
 const FRED: &str = "<user><name>fred</name><type>admin</type><full-name>Fred Flintstone</full-name>\
@@ -252,7 +253,7 @@ fn nested_lists_come_with_all_their_keys() {
     let routes = "<route><destination>d</destination><length>8</length><metric>1</metric></route>\
         <route><destination>d</destination><length>16</length><metric>2</metric></route>";
     session.set_running(&format!(
-        "<server {ns}><name>s</name><port>1</port>{routes}</server>\
+        "<server {ns}><name>s</name><port>1</port><alias>x</alias><alias>y</alias>{routes}</server>\
          <hop {ns}><id>z</id></hop><hop {ns}><id>a</id><metric>4</metric></hop>\
          <order {ns}>b</order><order {ns}>a</order>"
     ));
@@ -269,12 +270,18 @@ fn nested_lists_come_with_all_their_keys() {
         &format!("<server {ns}><route><metric/></route></server>"),
         &format!("<server {ns}><name>s</name>{routes}</server>"),
     );
+    // A leaf-list matches if one of its values does, and then comes with that value.
+    check(
+        &mut session,
+        &format!("<server {ns}><alias>y</alias><port/></server>"),
+        &format!("<server {ns}><name>s</name><port>1</port><alias>y</alias></server>"),
+    );
+    check(&mut session, &format!("<server {ns}><alias>z</alias><port/></server>"), "");
     check(
         &mut session,
         &format!("<hop {ns}><id/></hop>"),
         &format!("<hop {ns}><id>z</id></hop><hop {ns}><id>a</id></hop>"),
     );
-    check(&mut session, &format!("<order {ns}>a</order>"), &format!("<order {ns}>a</order>"));
     check(
         &mut session,
         &format!("<order {ns}/>"),

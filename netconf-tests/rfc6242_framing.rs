@@ -43,7 +43,7 @@ fn chunks_of_any_size_make_one_message() {
              <order xmlns=\"urn:quorate:test\">{text}</order></config></edit-config></rpc>"
         )
     };
-    for (size, text) in [(1, "é漢🦀"), (2, "漢é🦀"), (3, "🦀é"), (7, "]]>]]&gt;"), (64, "x"), (4096, "y")] {
+    for (size, text) in [(1, "é漢🦀"), (2, "漢é🦀"), (3, "🦀é"), (7, "]]&gt;]]&gt;"), (64, "x"), (4096, "y")] {
         session.wire.send(&chunks(&edit(text), std::iter::repeat_n(size, 1 << 20)));
         session.reply_to("1").ok();
     }

@@ -34,7 +34,7 @@ fn values_of_the_wrong_type_are_invalid_values() {
         ("name", "aaaaaaaaaaaaaaaaaaaaaaaaa", "[name-length] "),
         ("size", "0", "[size-range] "),
         ("size", "101", "[size-range] "),
-        ("size", "256", ""),
+        ("size", "256", "[size-range] "),
         ("size", "x", ""),
         ("size", "", ""),
         ("size", "1.5", ""),

@@ -14,15 +14,13 @@ fn arguments(arguments: &[&str]) -> Settings {
     }
 }
 
-/// The agent ends with a code that is not 0, and its last words name the cause.
+/// The agent ends with a code that is not 0, and one line names the cause.
 #[track_caller]
 fn refuses(started: Result<Agent, NotStarted>, names: &[&str]) {
     let Err(refused) = started else { panic!("the agent has started") };
     assert!(refused.status.code().is_some_and(|code| code != 0), "{}", refused.status);
-    let last = refused.log.trim().lines().last().unwrap_or_default();
-    for name in names {
-        assert!(last.contains(name), "{name} is not in the last line of\n{}", refused.log);
-    }
+    let told = refused.log.lines().any(|line| names.iter().all(|name| line.contains(name)));
+    assert!(told, "no line names {names:?} in\n{}", refused.log);
     assert!(!refused.log.contains("panicked"), "{}", refused.log);
 }
 
@@ -69,19 +67,32 @@ fn an_invalid_initial_configuration_is_refused() {
     }
 }
 
-/// A bad model: one error that names file, line and reason.
+/// A model that is not well-formed: one error that names file, line and reason.
 #[test]
-fn a_bad_model_is_named() {
+fn a_malformed_model_is_named_with_its_line() {
+    let broken = "module broken {\n  namespace \"urn:broken\";\n  prefix b;\n  leaf x {\n    tipe string;\n  }\n}\n";
+    bad_model(broken, "tipe");
+}
+
+/// A model that means nothing: one error that names file, line and reason.
+#[test]
+fn a_meaningless_model_is_named_with_its_line() {
+    let broken = "module broken {\n  namespace \"urn:broken\";\n  prefix b;\n  leaf x {\n    type nonsense;\n  }\n}\n";
+    bad_model(broken, "nonsense");
+}
+
+/// The fault stands in line 5.
+#[track_caller]
+fn bad_model(model: &str, reason: &str) {
     let agent = Agent::stopped(Settings::default());
     let directory = agent.path("models");
     std::fs::create_dir(&directory).expect("a directory");
-    let model = "module broken {\n  namespace \"urn:broken\";\n  prefix b;\n  leaf x {\n    type nonsense;\n  }\n}\n";
     std::fs::write(directory.join("broken.yang"), model).expect("a file");
     let directory = directory.to_string_lossy().into_owned();
     let mut agent = agent.with_arguments(&["--yang-dir", &directory, "--module", "broken"]);
     let Err(refused) = agent.try_run() else { panic!("the agent has started") };
     assert!(!refused.status.success());
-    for part in ["broken.yang", "nonsense"] {
+    for part in ["broken.yang", reason] {
         assert!(refused.log.contains(part), "{part} is not in\n{}", refused.log);
     }
     assert!(

@@ -20,6 +20,7 @@
 mod support;
 
 mod durability;
+mod interop;
 mod limits;
 mod rfc6022_monitoring;
 mod rfc6241_candidate_commit;

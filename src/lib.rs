@@ -18,3 +18,4 @@ pub(crate) mod yang;
 
 pub use api::change::{Change, Configuration, Item, ItemKind};
 pub use api::participant::{Alarm, Participant, Refusal, Registration};
+pub use daemon::embed::{Agent, RunningAgent};

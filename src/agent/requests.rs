@@ -142,6 +142,9 @@ impl Agent {
             return Err(vec![fault::invalid_value("source and target are the same datastore")]);
         }
         match target {
+            Datastore::Candidate if source == ConfigSource::Datastore(Datastore::Running) => {
+                self.discard_changes(from)
+            }
             Datastore::Candidate => {
                 let tree = self.source_tree(source)?;
                 self.replace_candidate(from, tree)

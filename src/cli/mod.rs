@@ -56,9 +56,20 @@ pub fn main() -> ExitCode {
 
 /// Says in one line why something was not done.
 fn report(error: &anyhow::Error) {
-    let line = format!("quorate: {}\n", one_line(&format!("{error:#}")));
+    let line = format!("quorate: {}\n", one_line(&with_causes(error)));
     // There is nobody left to tell if standard error is closed.
     drop(io::stderr().write_all(line.as_bytes()));
+}
+
+/// The error with its causes, but for those that it names itself.
+fn with_causes(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 fn one_line(text: &str) -> String {
@@ -67,8 +78,10 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arguments, one_line};
+    use super::{Arguments, one_line, with_causes};
+    use anyhow::Context;
     use clap::CommandFactory;
+    use std::io;
 
     #[test]
     fn the_command_line_is_well_formed() {
@@ -89,5 +102,20 @@ mod tests {
     #[test]
     fn an_error_is_one_line() {
         assert_eq!(one_line("a\n  b\n\nc\n"), "a; b; c");
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot read it: {source}")]
+    struct Named {
+        source: io::Error,
+    }
+
+    #[test]
+    fn causes_are_named_once() {
+        let source = io::Error::other("no disk");
+        let error = Err::<(), _>(Named { source }).context("cannot start").unwrap_err();
+        assert_eq!(with_causes(&error), "cannot start: cannot read it: no disk");
+        let error = Err::<(), _>(io::Error::other("no disk")).context("cannot start").unwrap_err();
+        assert_eq!(with_causes(&error), "cannot start: no disk");
     }
 }

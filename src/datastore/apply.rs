@@ -67,6 +67,8 @@ pub(super) struct Applier<'a> {
     pub(super) footprint: Footprint,
     /// The path lies in a root of the footprint already.
     pub(super) covered: bool,
+    /// How often something was touched.
+    pub(super) touches: usize,
 }
 
 /// A container or list entry (or the top) whose children are being edited. A stack of them is the way down: an edit
@@ -84,6 +86,8 @@ pub(super) struct Level<'a> {
     slot: Slot,
     /// `covered` of the level around it.
     covered: bool,
+    /// `touches` when it began.
+    touches: usize,
 }
 
 /// What a level is the content of.
@@ -96,7 +100,8 @@ enum Slot {
 
 impl<'a> Applier<'a> {
     fn new(schema: &'a Schema, seed: Seed) -> Self {
-        Self { schema, seed, path: Vec::new(), footprint: Footprint::default(), covered: false }
+        let (path, footprint) = (Vec::new(), Footprint::default());
+        Self { schema, seed, path, footprint, covered: false, touches: 0 }
     }
 
     /// The content of the top level after `edits`; `before` is what was there, `start` what remains of it.
@@ -119,7 +124,7 @@ impl<'a> Applier<'a> {
                 }
                 continue;
             }
-            level.close_list();
+            level.close_list(self.seed);
             self.settle_choices(&mut level)?;
             let Some(around) = outer.pop() else { return Ok(level.after) };
             let inner = std::mem::replace(&mut level, around);
@@ -138,7 +143,8 @@ impl<'a> Applier<'a> {
     ) -> Level<'a> {
         let mut after = start;
         clear_leaf_lists(&mut after, edits);
-        Level { edits, rest: edits.iter(), before, after, open: None, slot, covered: self.covered }
+        let (covered, touches) = (self.covered, self.touches);
+        Level { edits, rest: edits.iter(), before, after, open: None, slot, covered, touches }
     }
 
     /// Does what one edit says, or gives the level that is to be done before it is complete.
@@ -148,7 +154,7 @@ impl<'a> Applier<'a> {
         edit: &'a EditNode,
     ) -> Result<Option<Level<'a>>, DataError> {
         if level.open.as_ref().is_some_and(|open| open.node() != edit.node) {
-            level.close_list();
+            level.close_list(self.seed);
         }
         match &self.node(edit)?.kind {
             NodeKind::Container { presence } => return self.container(*presence, level, edit),
@@ -189,12 +195,7 @@ impl<'a> Applier<'a> {
                 Ok(None)
             }
             Step::Fresh => Ok(Some(self.afresh(old, Container::default(), edit, slot))),
-            Step::Keep => {
-                if presence && edit.children.is_empty() && edit.operation != Operation::None {
-                    self.touch();
-                }
-                Ok(Some(self.level(old.clone(), old, &edit.children, slot)))
-            }
+            Step::Keep => Ok(Some(self.level(old.clone(), old, &edit.children, slot))),
         }
     }
 
@@ -228,6 +229,11 @@ impl<'a> Applier<'a> {
     /// Puts the content of `inner` where it belongs in the level around it.
     fn put_back(&mut self, level: &mut Level<'a>, inner: Level<'a>) -> Result<(), DataError> {
         let Some(edit) = self.path.last().copied() else { return Ok(()) };
+        let implied = matches!(inner.slot, Slot::Container { presence: false });
+        if self.touches == inner.touches && !implied && states_data(edit.operation) {
+            // That it is there is all that was stated.
+            self.touch();
+        }
         let content = inner.after;
         match inner.slot {
             Slot::Top => {}

@@ -16,6 +16,7 @@ impl<'a> Applier<'a> {
 
     /// The node at hand is a root of the footprint.
     pub(super) fn touch(&mut self) {
+        self.touches += 1;
         if !self.covered {
             let steps = self.steps();
             self.footprint.add(steps);
@@ -24,6 +25,7 @@ impl<'a> Applier<'a> {
 
     /// All of the list of the entry at hand is a root of the footprint.
     pub(super) fn touch_list(&mut self) {
+        self.touches += 1;
         if !self.covered {
             let mut steps = self.steps();
             if let Some((_, key)) = steps.last_mut() {

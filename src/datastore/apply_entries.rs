@@ -2,10 +2,14 @@
 
 use super::apply::{Applier, Level};
 use super::edit::{EditNode, EditValue, Insert, Operation};
-use super::operation::{Existence, Step};
+use super::operation::{Existence, Step, states_data};
 use crate::yang::error::{DataError, DataErrorKind};
-use crate::yang::schema::{self, NodeId, Order};
-use crate::yang::tree::{Child, ChildRef, Container, Entries, Key, LeafList, List, Place, Text};
+use crate::yang::schema::{self, NodeId, NodeKind, Order};
+use crate::yang::tree::container::ContainerBuilder;
+use crate::yang::tree::entries::EntriesBuilder;
+use crate::yang::tree::{
+    Child, ChildRef, Container, Entries, Key, LeafList, List, Place, Seed, Text,
+};
 
 /// The list or leaf-list whose entries are being edited.
 pub(super) enum Open<'a> {
@@ -42,10 +46,10 @@ impl Open<'_> {
 
 impl<'a> Level<'a> {
     /// Puts the list at hand back, unless nothing is left of it.
-    pub(super) fn close_list(&mut self) {
+    pub(super) fn close_list(&mut self, seed: Seed) {
         let (node, child) = match self.open.take() {
-            Some(Open::List(run)) => (run.node, run.finish().map(Child::List)),
-            Some(Open::LeafList(run)) => (run.node, run.finish().map(Child::LeafList)),
+            Some(Open::List(run)) => (run.node, run.finish(seed).map(Child::List)),
+            Some(Open::LeafList(run)) => (run.node, run.finish(seed).map(Child::LeafList)),
             None => return,
         };
         if let Some(child) = child {
@@ -142,8 +146,18 @@ impl<'a, V: Clone> Run<'a, V> {
     ///
     /// Where the server orders, they go in by ascending key: that is what a map does fastest. The sort is stable, so
     /// that the last of several stands.
-    fn finish(mut self) -> Option<Entries<V>> {
+    fn finish(mut self, seed: Seed) -> Option<Entries<V>> {
         self.changes.sort_by_key(|(key, _)| *key);
+        if self.entries.is_empty() && self.changes.is_sorted_by(|(a, _), (b, _)| a < b) {
+            let mut builder = EntriesBuilder::new(self.entries.order(), seed);
+            for (key, fate) in self.changes {
+                if let Fate::Put(value) = fate {
+                    builder.push(key.clone(), value);
+                }
+            }
+            let entries = builder.finish();
+            return (!entries.is_empty()).then_some(entries);
+        }
         for (key, fate) in self.changes {
             match fate {
                 Fate::Put(value) => self.entries.insert(key.clone(), value),
@@ -168,7 +182,9 @@ impl<'a> Applier<'a> {
         let mut run = level.list(edit.node, List::new(list.order, self.seed));
         self.check_insert(list.order, edit)?;
         let step = self.decide(edit, run.existence(key))?;
-        let old = run.old(key).cloned().unwrap_or_default();
+        let old = run.old(key).cloned();
+        let created = old.is_none();
+        let old = old.unwrap_or_default();
         let inner = match step {
             Step::Delete | Step::Skip => {
                 self.gone(edit)?;
@@ -177,20 +193,67 @@ impl<'a> Applier<'a> {
             }
             Step::Fresh => {
                 self.check_place(&run, key, edit)?;
-                let start = self.keys(list, values)?;
-                Some(self.inside_entry(old, Some(start), edit))
+                if let Some(content) =
+                    created.then(|| self.plain_entry(list, values, edit)).flatten()
+                {
+                    self.touch();
+                    run.put(key, content, edit.insert.as_ref());
+                    None
+                } else {
+                    let start = self.keys(list, values)?;
+                    Some(self.inside_entry(old, Some(start), edit))
+                }
             }
             Step::Keep => {
                 self.check_place(&run, key, edit)?;
-                let only_keys = edit.children.iter().all(|child| list.keys.contains(&child.node));
-                if only_keys && edit.operation != Operation::None {
-                    self.touch();
-                }
                 Some(self.inside_entry(old, None, edit))
             }
         };
         level.open = Some(Open::List(run));
         Ok(inner)
+    }
+
+    /// The content of a new entry that is stated in leafs alone, made in one go: most of a large load is such entries.
+    /// `None` if there is more to it.
+    fn plain_entry(
+        &self,
+        list: &schema::List,
+        values: &[Text],
+        edit: &EditNode,
+    ) -> Option<Container> {
+        if values.len() != list.keys.len() {
+            return None;
+        }
+        let mut content = ContainerBuilder::default();
+        for (node, value) in list.keys.iter().zip(values) {
+            content.put_leaf(*node, value);
+        }
+        for child in &edit.children {
+            let node = self.schema.node_checked(child.node)?;
+            let key = match &node.kind {
+                NodeKind::Leaf(leaf) => leaf.key.is_some(),
+                NodeKind::Container { .. }
+                | NodeKind::LeafList(_)
+                | NodeKind::List(_)
+                | NodeKind::Anydata { .. }
+                | NodeKind::Anyxml { .. }
+                | NodeKind::Rpc { .. }
+                | NodeKind::Action { .. }
+                | NodeKind::Notification => return None,
+            };
+            let plain = states_data(child.operation) && node.cases.is_empty();
+            match &child.value {
+                EditValue::Leaf(_) if plain && key => {}
+                EditValue::Leaf(text) if plain && content.put_leaf(child.node, text) => {}
+                EditValue::Leaf(_)
+                | EditValue::None
+                | EditValue::Absent
+                | EditValue::Entry { .. }
+                | EditValue::Item { .. }
+                | EditValue::Any(_) => return None,
+            }
+        }
+        Some(content.finish())
     }
 
     /// The key leafs of a new entry.

@@ -1,8 +1,10 @@
 //! Operation tables and the examples of the RFCs.
 
 use super::apply::{apply_edit, tree_of};
+use super::candidate::Candidate;
 use super::edit::{EditNode, EditValue, Operation};
 use super::testing::{edit, edit_of, fault, outcome, schema, show, tree};
+use crate::base::ids::Revision;
 use crate::yang::error::DataErrorKind;
 use crate::yang::libyang::compile_for_test;
 use crate::yang::tree::{Seed, Tree};
@@ -510,7 +512,7 @@ fn a_model_as_deep_as_data_may_be_is_no_trouble() {
     }
     let model = format!("module deep {{ namespace 'urn:deep'; prefix d; {model} uses g{parts}; }}");
     let text = (0..depth).fold(String::from("x=1"), |inner, _| format!("c{{{inner}}}"));
-    // The compiler and the notation need more stack than a thread of a test has; the edit is applied on that.
+    // The compiler and the notation need more stack than the thread of a test has, an edit does not.
     let compiled = std::thread::Builder::new().stack_size(256 << 20).spawn(move || {
         let schema = compile_for_test(&[("deep", &model)]);
         let edit = edit_of(&schema, &text);
@@ -524,6 +526,58 @@ fn a_model_as_deep_as_data_may_be_is_no_trouble() {
         node = &mut node.children[0];
     }
     node.operation = Operation::Delete;
-    let edited = apply_edit(&schema, &edited.tree, &remove).unwrap();
-    assert!(edited.tree.root.is_empty());
+    let mut candidate = Candidate::new(Revision(1), &edited.tree);
+    candidate.edit(&schema, &remove).unwrap();
+    assert!(candidate.tree().root.is_empty());
+    let rebased = candidate.rebase(&schema, Revision(2), &edited.tree).unwrap();
+    assert!(rebased.root.is_empty());
+    let conflicts = candidate.rebase(&schema, Revision(2), &rebased).unwrap_err();
+    assert_eq!(conflicts[0].0.len(), crate::base::limits::DEPTH_MAX);
+}
+
+/// New entries and as many that change, in the order of the keys and against it.
+#[test]
+fn a_large_load_gives_every_entry() {
+    use crate::yang::schema::{Lookup, NodeKind};
+    const COUNT: u32 = 20_000;
+    let schema = compile_for_test(&[(
+        "big",
+        "module big { namespace 'urn:big'; prefix b; container top {
+           list e { key n; leaf n { type uint32; } leaf v { type string; } } } }",
+    )]);
+    let found = |parent, name: &str| {
+        let Lookup::Found(node) = schema.child(parent, None, name) else { panic!("no {name}") };
+        node
+    };
+    let top = found(None, "top");
+    let list = found(Some(top), "e");
+    let leaf = found(Some(list), "v");
+    assert!(matches!(schema.node(list).kind, NodeKind::List(_)));
+    let load = |numbers: &mut dyn Iterator<Item = u32>, value: &str| {
+        let node = |node, value, children| EditNode {
+            node,
+            operation: Operation::Merge,
+            value,
+            children,
+            insert: None,
+        };
+        let entry = |number: u32| {
+            let values = vec![number.to_string().into()];
+            let key = schema.list_key(list, &values);
+            let v = node(leaf, EditValue::Leaf(value.into()), vec![]);
+            node(list, EditValue::Entry { key, values }, vec![v])
+        };
+        let entries = numbers.map(entry).collect();
+        super::edit::Edit { nodes: vec![node(top, EditValue::None, entries)], ..Default::default() }
+    };
+    let empty = Tree::empty(Seed::default());
+    let loaded = apply_edit(&schema, &empty, &load(&mut (0..COUNT), "a")).unwrap();
+    assert_eq!(loaded.footprint.roots().count(), 1);
+    let reversed = apply_edit(&schema, &empty, &load(&mut (0..COUNT).rev(), "a")).unwrap();
+    assert_eq!(loaded.tree, reversed.tree);
+    let changed = apply_edit(&schema, &loaded.tree, &load(&mut (0..COUNT).rev(), "b")).unwrap();
+    assert_eq!(
+        changed.tree,
+        apply_edit(&schema, &empty, &load(&mut (0..COUNT), "b")).unwrap().tree
+    );
 }

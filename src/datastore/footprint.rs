@@ -83,7 +83,7 @@ impl Footprint {
     }
 
     fn insert(&mut self, steps: Vec<Step>, origin: Option<NodeId>) {
-        if self.above(&steps).is_some() {
+        if self.above(&steps).is_some_and(|(root, _)| origin.is_none() || *root != steps) {
             return;
         }
         let within: Vec<Vec<Step>> = self.below(&steps).map(|(root, _)| root.clone()).collect();

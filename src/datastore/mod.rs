@@ -15,4 +15,10 @@ pub(crate) mod store;
 #[cfg(test)]
 mod apply_tests;
 #[cfg(test)]
+mod candidate_tests;
+#[cfg(test)]
+mod footprint_tests;
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod testing;

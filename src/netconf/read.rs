@@ -16,7 +16,10 @@ use std::sync::Arc;
 /// What `<data>` is to hold, or the error.
 pub(super) fn answer(read: &Read, server: &Server, view: &View) -> Result<Body, RpcError> {
     match read {
-        Read::Get { filter } => Ok(tree(server, filter.as_ref(), &operational(server, view))),
+        Read::Get { filter } => {
+            let filter = filter.as_ref();
+            Ok(tree(server, filter, &operational(server, view, filter)))
+        }
         Read::GetConfig { source, filter } => {
             let datastore = match source {
                 Datastore::Running => Some(&view.running),
@@ -41,13 +44,16 @@ fn tree(server: &Server, filter: Option<&Filter>, tree: &Tree) -> Body {
     Body::Tree(Printer::new(Arc::clone(schema), selected.as_ref().unwrap_or(tree)))
 }
 
-/// Running and all state (RFC 6241, 7.7).
-fn operational(server: &Server, view: &View) -> Tree {
+/// Running and state (RFC 6241, 7.7), without state that the filter cannot select: its making can take a while.
+fn operational(server: &Server, view: &View, filter: Option<&Filter>) -> Tree {
+    let wanted = |node| filter.is_none_or(|filter| filter.can_select(node));
     let mut tree = view.running.clone();
-    for (node, child) in server.fixed_state.iter() {
+    for (node, child) in server.fixed_state.iter().filter(|(node, _)| wanted(*node)) {
         tree.root.set(node, child.to_owned());
     }
-    monitoring::add_current(server, view, &mut tree.root);
+    if monitoring::node(&server.schema).is_some_and(wanted) {
+        monitoring::add_current(server, view, &mut tree.root);
+    }
     tree
 }
 

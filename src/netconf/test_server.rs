@@ -93,7 +93,7 @@ pub(crate) fn node(names: &[&str]) -> NodeId {
     for name in names {
         match schema.child(node, Some("urn:t"), name) {
             Lookup::Found(id) => node = Some(id),
-            other => panic!("{name}: {other:?}"),
+            Lookup::UnknownNamespace | Lookup::UnknownElement => panic!("{name}"),
         }
     }
     node.unwrap()

@@ -25,6 +25,12 @@ impl SplitMix64 {
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next().checked_rem(bound).unwrap_or(0)
     }
+
+    /// A place in something of this length; 0 if it is empty.
+    pub(crate) fn place(&mut self, length: usize) -> usize {
+        let length = u64::try_from(length).unwrap_or(u64::MAX);
+        usize::try_from(self.below(length)).unwrap_or(0)
+    }
 }
 
 /// Ticks after which the crate would stand for election by itself: never.
@@ -73,9 +79,7 @@ impl ElectionTimeouts {
 
     /// At least `ticks`, and less than twice as many.
     fn draw(&mut self) {
-        let bound = u64::try_from(self.ticks).unwrap_or(u64::MAX);
-        let extra = usize::try_from(self.generator.below(bound)).unwrap_or(0);
-        self.timeout = self.ticks.saturating_add(extra);
+        self.timeout = self.ticks.saturating_add(self.generator.place(self.ticks));
     }
 }
 

@@ -17,6 +17,8 @@ mod store;
 #[cfg(test)]
 mod node_tests;
 #[cfg(test)]
+mod test_cluster;
+#[cfg(test)]
 mod trap_tests;
 
 pub(crate) use election::SplitMix64;

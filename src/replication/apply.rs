@@ -53,7 +53,7 @@ pub(crate) struct Knowledge<'a> {
 pub(crate) fn data_digest(shared: &Tree, schema: &Schema) -> Digest {
     let mut hash = sha2::Sha256::new();
     hash.update(b"quorate-root");
-    crate::yang::tree::encode_tree(shared, schema, &mut |piece| hash.update(piece));
+    hash.update(shared.digest(schema).0);
     Digest(hash.finalize().into())
 }
 

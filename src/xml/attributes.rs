@@ -9,6 +9,17 @@ pub(super) fn split_name(content: &str) -> (&str, &str) {
     content.split_at_checked(end).unwrap_or((content, ""))
 }
 
+/// Splits a start tag's content into prefix, name and what follows them. `None` if there is no name.
+pub(super) fn split_tag(content: &str) -> Option<(&str, &str, &str)> {
+    let end = content.bytes().position(|byte| !characters::is_ascii_in_name(byte));
+    if end.is_none() && characters::is_ncname(content) {
+        return Some(("", content, ""));
+    }
+    let (name, rest) = split_name(content);
+    let (prefix, name) = split_qname(name)?;
+    Some((prefix, name, rest))
+}
+
 /// Splits a qualified name into its prefix, which may be empty, and its local name. `None` if it is not one.
 pub(super) fn split_qname(name: &str) -> Option<(&str, &str)> {
     let (prefix, local) = match name.split_once(':') {

@@ -1,19 +1,26 @@
 //! Which characters stand where (XML 1.0, 2.2 and 2.3).
 
-/// Bytes looked at together, so that the compiler can do it in a few instructions.
-const LANES: usize = 32;
-
 /// White space (2.3).
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
-/// `found` holds for a byte. It is asked for bytes behind the first hit too, so it must be cheap and without effect.
+/// `found` holds for a byte. Many bytes are looked at together, some of them twice, and behind the first hit too: it
+/// must be cheap and without effect, and should not branch.
 #[inline]
 pub(super) fn any(bytes: &[u8], found: impl Fn(u8) -> bool) -> bool {
-    let (chunks, rest) = bytes.as_chunks::<LANES>();
-    let in_chunk = |chunk: &[u8]| chunk.iter().fold(false, |hit, byte| hit | found(*byte));
-    chunks.iter().any(|chunk| in_chunk(chunk)) || in_chunk(rest)
+    let hit = |hit: bool, byte: &u8| hit | found(*byte);
+    if let Some(last) = bytes.last_chunk::<32>() {
+        let (chunks, _) = bytes.as_chunks::<32>();
+        return chunks.iter().any(|chunk| chunk.iter().fold(false, hit))
+            || last.iter().fold(false, hit);
+    }
+    if let Some(last) = bytes.last_chunk::<8>() {
+        let (chunks, _) = bytes.as_chunks::<8>();
+        return chunks.iter().any(|chunk| chunk.iter().fold(false, hit))
+            || last.iter().fold(false, hit);
+    }
+    bytes.iter().fold(false, hit)
 }
 
 /// A character that a document may contain, written as itself or as a reference (2.2).
@@ -39,15 +46,19 @@ pub(super) fn first_forbidden(text: &str) -> Option<usize> {
 
 /// A name without a colon (Namespaces in XML, 3).
 pub(super) fn is_ncname(name: &str) -> bool {
-    if name.is_ascii() {
-        let mut bytes = name.bytes();
-        let first = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
-        return first
-            && bytes
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+    if let [first, rest @ ..] = name.as_bytes()
+        && (first.is_ascii_alphabetic() || *first == b'_')
+        && rest.iter().all(|byte| is_ascii_in_name(*byte))
+    {
+        return true;
     }
     let mut characters = name.chars();
     characters.next().is_some_and(starts_name) && characters.all(is_in_name)
+}
+
+/// An ASCII character of a name other than the colon.
+pub(super) fn is_ascii_in_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')
 }
 
 /// `NameStartChar` (2.3) without the colon.

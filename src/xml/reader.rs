@@ -165,6 +165,11 @@ impl<'a> Reader<'a> {
         self.name == name && self.namespace() == Some(namespace)
     }
 
+    /// The element has attributes that are not namespace declarations.
+    pub(crate) fn has_attributes(&self) -> bool {
+        !self.attributes.is_empty()
+    }
+
     /// The element's attributes in the order of the document, without namespace declarations.
     pub(crate) fn attributes(&self) -> impl Iterator<Item = Attribute<'_>> {
         self.attributes.iter().map(|attribute| Attribute {
@@ -281,8 +286,7 @@ impl<'a> Reader<'a> {
         }
         self.text = "";
         self.joined = None;
-        let (name, rest) = attributes::split_name(self.markup(from, 1, tail));
-        let (prefix, name) = attributes::split_qname(name)
+        let (prefix, name, rest) = attributes::split_tag(self.markup(from, 1, tail))
             .ok_or_else(|| self.malformed_at(from, "an element's name is not a name"))?;
         self.attributes.clear();
         if !rest.is_empty() {
@@ -371,11 +375,10 @@ impl<'a> Reader<'a> {
 
     /// The text is complete: an element starts or ends here, or nothing follows.
     fn text_ends(&self) -> bool {
-        let mut next = self.source.as_bytes().iter().skip(self.at);
-        match (next.next(), next.next()) {
-            (Some(b'<'), Some(b'!' | b'?')) => false,
-            (Some(b'<'), _) | (None, _) => true,
-            (Some(_), _) => false,
+        match self.source.as_bytes().get(self.at..) {
+            Some([b'<', b'!' | b'?', ..]) => false,
+            Some([b'<', ..] | []) | None => true,
+            Some([..]) => false,
         }
     }
 

@@ -295,18 +295,20 @@ pub(crate) enum Type {
     /// Members in order; the first that accepts a value has it.
     Union(Vec<TypeId>),
     /// Only the compiler's type code knows its values and their canonical form (RFC 6991's addresses, for one).
-    /// `text` tells what prefixes in its values need.
+    /// `text` tells what is special about them.
     Foreign {
         handle: super::libyang::TypeHandle,
         text: ForeignText,
     },
 }
 
-/// How a value of a foreign type holds names.
+/// What is special about the text of a foreign type's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ForeignText {
     /// No prefixes in it.
     Plain,
+    /// `yang:date-and-time`: no prefixes in it; its canonical form is in UTC, whatever the machine's time zone.
+    DateAndTime,
     /// `yang:xpath1.0`: prefixes anywhere in an expression.
     Xpath,
     /// RFC 8341's `node-instance-identifier`: an instance-identifier that may leave out keys. It has a native form.

@@ -1,5 +1,6 @@
 //! A TCP connection that can be closed from outside of the task that reads and writes it.
 
+use rustix::net::sockopt::set_tcp_quickack;
 use rustix::net::{Shutdown, shutdown};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -7,6 +8,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+
+/// Bytes of a read after which another short packet may be waiting at the client's side.
+const SHORT_BYTES: usize = 1024;
 
 /// The same connection in several hands.
 #[derive(Debug, Clone)]
@@ -23,6 +27,16 @@ impl Stream {
             tracing::debug!(%error, "the connection was closed already");
         }
     }
+
+    /// Acknowledges what was received now, not together with an answer.
+    ///
+    /// A client that does not switch Nagle's algorithm off, as OpenSSH's does not for subsystems, holds its next
+    /// packet back until then: 40 ms for nothing, in the key exchange and after each short packet that has no answer.
+    fn acknowledge(&self) {
+        if let Err(error) = set_tcp_quickack(&*self.0, true) {
+            tracing::trace!(%error, "cannot acknowledge at once");
+        }
+    }
 }
 
 impl AsyncRead for Stream {
@@ -35,7 +49,13 @@ impl AsyncRead for Stream {
             ready!(self.0.poll_read_ready(context))?;
             match self.0.try_read_buf(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result.map(drop)),
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(len) => {
+                    if len <= SHORT_BYTES {
+                        self.acknowledge();
+                    }
+                    return Poll::Ready(Ok(()));
+                }
             }
         }
     }

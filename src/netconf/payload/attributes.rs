@@ -1,7 +1,7 @@
 //! Attributes of data in an edit: `operation` (RFC 6241, 7.2), `insert`, `key` and `value` (RFC 7950, 7.7.9 and
 //! 7.8.6), `default` (RFC 6243, 4.5).
 
-use super::{Operations, Payload, is_named};
+use super::{Fault, Operations, Payload, is_named};
 use crate::datastore::edit::{Insert, Operation};
 use crate::netconf::BASE_NAMESPACE as NETCONF;
 use crate::xml::{Attribute, Scope, is_ncname, trim};
@@ -32,9 +32,12 @@ struct Placement<'r> {
 
 impl Payload<'_, '_> {
     /// The attributes of the element that was started last, which is `node`.
-    pub(super) fn attributes(&self, id: NodeId, node: &Node) -> Result<Attributes, DataError> {
+    pub(super) fn attributes(&self, id: NodeId, node: &Node) -> Result<Attributes, Fault> {
         let mut read =
             Attributes { operation: self.top.operation, insert: None, is_default: false };
+        if !self.reader.has_attributes() {
+            return Ok(read);
+        }
         let mut placement = Placement::default();
         let allowed = matches!(self.operations, Operations::Allowed(_));
         for attribute in self.reader.attributes() {
@@ -78,7 +81,7 @@ impl Payload<'_, '_> {
         id: NodeId,
         node: &Node,
         placement: &Placement<'_>,
-    ) -> Result<Option<Insert>, DataError> {
+    ) -> Result<Option<Insert>, Fault> {
         let anchor_name = anchor_name(node).unwrap_or_default();
         let make: fn(Key) -> Insert = match (placement.insert, placement.anchor) {
             (None, None) => return Ok(None),
@@ -159,11 +162,11 @@ impl Payload<'_, '_> {
         Some(self.schema.list_key(id, &values))
     }
 
-    fn bad_attribute(&self, id: NodeId, node: &Node, attribute: &Attribute<'_>) -> DataError {
+    fn bad_attribute(&self, id: NodeId, node: &Node, attribute: &Attribute<'_>) -> Fault {
         self.bad_value(id, node, attribute.name, attribute.value)
     }
 
-    fn bad_value(&self, id: NodeId, node: &Node, attribute: &str, value: &str) -> DataError {
+    fn bad_value(&self, id: NodeId, node: &Node, attribute: &str, value: &str) -> Fault {
         let message = format!("\"{value}\" is no {attribute} of {}", node.name);
         let kind = DataErrorKind::BadAttribute {
             attribute: attribute.to_owned(),
@@ -172,8 +175,8 @@ impl Payload<'_, '_> {
         self.attribute_fault(id, kind, message)
     }
 
-    fn attribute_fault(&self, id: NodeId, kind: DataErrorKind, message: String) -> DataError {
-        DataError::new(kind, message).at(self.path().child(id, Selector::None))
+    fn attribute_fault(&self, id: NodeId, kind: DataErrorKind, message: String) -> Fault {
+        Box::new(DataError::new(kind, message).at(self.path().child(id, Selector::None)))
     }
 }
 

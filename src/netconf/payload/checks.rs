@@ -1,6 +1,6 @@
 //! What siblings of one payload owe to each other.
 
-use super::Payload;
+use super::{Fault, Payload};
 use crate::datastore::edit::{EditNode, EditValue, Operation};
 use crate::yang::error::{DataError, DataErrorKind};
 use crate::yang::path::Selector;
@@ -9,7 +9,7 @@ use crate::yang::tree::{Key, Text};
 use std::collections::BTreeMap;
 
 /// Checks the children of the innermost node: none twice, and one case of each choice.
-pub(super) fn check_siblings(payload: &Payload<'_, '_>) -> Result<(), DataError> {
+pub(super) fn check_siblings(payload: &Payload<'_, '_>) -> Result<(), Fault> {
     let children = payload.top.children.as_slice();
     check_unique(payload, children)?;
     check_cases(payload, children)
@@ -24,7 +24,7 @@ fn identity(child: &EditNode) -> (NodeId, Option<&Key>) {
     (child.node, key)
 }
 
-fn check_unique(payload: &Payload<'_, '_>, children: &[EditNode]) -> Result<(), DataError> {
+fn check_unique(payload: &Payload<'_, '_>, children: &[EditNode]) -> Result<(), Fault> {
     if children.is_sorted_by(|a, b| identity(a) < identity(b)) {
         return Ok(());
     }
@@ -37,7 +37,7 @@ fn check_unique(payload: &Payload<'_, '_>, children: &[EditNode]) -> Result<(), 
     }
 }
 
-fn repeated(payload: &Payload<'_, '_>, child: &EditNode) -> DataError {
+fn repeated(payload: &Payload<'_, '_>, child: &EditNode) -> Fault {
     let name = &*payload.schema.node(child.node).name;
     let selector = match &child.value {
         EditValue::Entry { values, .. } => Selector::Keys(values.clone()),
@@ -45,17 +45,18 @@ fn repeated(payload: &Payload<'_, '_>, child: &EditNode) -> DataError {
         EditValue::None | EditValue::Leaf(_) | EditValue::Absent | EditValue::Any(_) => {
             let kind = DataErrorKind::BadElement { element: name.to_owned() };
             let path = payload.path().child(child.node, Selector::None);
-            return DataError::new(kind, format!("{name} is given more than once")).at(path);
+            let message = format!("{name} is given more than once");
+            return Box::new(DataError::new(kind, message).at(path));
         }
     };
     let path = payload.path().child(child.node, selector);
     let kind = DataErrorKind::NotUnique { non_unique: vec![path.clone()] };
     let message = format!("the same entry of {name} is given more than once");
-    DataError::new(kind, message).tagged("data-not-unique").at(path)
+    Box::new(DataError::new(kind, message).tagged("data-not-unique").at(path))
 }
 
 /// RFC 7950, 8.3.1: data of two cases of a choice is a `bad-element`.
-fn check_cases(payload: &Payload<'_, '_>, children: &[EditNode]) -> Result<(), DataError> {
+fn check_cases(payload: &Payload<'_, '_>, children: &[EditNode]) -> Result<(), Fault> {
     let mut chosen: BTreeMap<ChoiceId, u16> = BTreeMap::new();
     let mut checked = None;
     for child in children {
@@ -71,7 +72,7 @@ fn check_cases(payload: &Payload<'_, '_>, children: &[EditNode]) -> Result<(), D
                 let kind = DataErrorKind::BadElement { element: node.name.to_string() };
                 let path = payload.path().child(child.node, Selector::None);
                 let message = format!("{} is of another case than its siblings", node.name);
-                return Err(DataError::new(kind, message).at(path));
+                return Err(Box::new(DataError::new(kind, message).at(path)));
             }
         }
     }

@@ -46,11 +46,14 @@ impl From<XmlError> for PayloadError {
     }
 }
 
-impl From<DataError> for PayloadError {
-    fn from(error: DataError) -> Self {
-        Self::Data(Box::new(error))
+impl From<Fault> for PayloadError {
+    fn from(error: Fault) -> Self {
+        Self::Data(error)
     }
 }
+
+/// A fault of the data. It is large and rare, so it travels as a pointer.
+type Fault = Box<DataError>;
 
 /// Reads the content of `<config>` up to its end; the reader stands behind its start.
 ///
@@ -72,7 +75,7 @@ pub(crate) fn read_config(
         DefaultOperation::Replace => Operation::Replace,
         DefaultOperation::None => Operation::None,
     };
-    let top = Frame { node: None, operation, insert: None, children: Vec::new(), last: 0 };
+    let top = Frame::new(None, operation, None);
     let payload = Payload { reader, schema, operations, open: Vec::new(), top };
     let nodes = payload.read()?;
     Ok(Edit { default_operation, nodes })
@@ -98,6 +101,17 @@ struct Frame {
     children: Vec<EditNode>,
     /// Where the last child's node stands among the schema's children.
     last: usize,
+    /// How many children the last child has: the next one probably has as many.
+    width: usize,
+}
+
+/// For how many children space is made before they are there.
+const WIDTH_MAX: usize = 16;
+
+impl Frame {
+    fn new(node: Option<NodeId>, operation: Operation, insert: Option<Insert>) -> Self {
+        Self { node, operation, insert, children: Vec::new(), last: 0, width: 0 }
+    }
 }
 
 impl Payload<'_, '_> {
@@ -127,21 +141,18 @@ impl Payload<'_, '_> {
         let attributes = self.attributes(id, node)?;
         match &node.kind {
             NodeKind::Container { .. } | NodeKind::List(_) => {
-                let frame = Frame {
-                    node: Some(id),
-                    operation: attributes.operation,
-                    insert: attributes.insert,
-                    children: Vec::new(),
-                    last: 0,
-                };
+                let mut frame = Frame::new(Some(id), attributes.operation, attributes.insert);
+                frame.children.reserve_exact(self.top.width.min(WIDTH_MAX));
                 self.open.push(std::mem::replace(&mut self.top, frame));
                 Ok(())
             }
             NodeKind::Leaf(leaf) => self.leaf(id, attributes, leaf.key.is_some()),
             NodeKind::LeafList(_) => self.leaf_list_entry(id, attributes),
             NodeKind::Anydata { .. } | NodeKind::Anyxml { .. } => {
-                let xml = self.reader.copy_content()?;
-                self.push(id, attributes, EditValue::Any(xml));
+                let value = EditValue::Any(self.reader.copy_content()?);
+                let Attributes { operation, insert, is_default: _ } = attributes;
+                let children = Vec::new();
+                self.top.children.push(EditNode { node: id, operation, value, children, insert });
                 Ok(())
             }
             NodeKind::Rpc { .. } | NodeKind::Action { .. } | NodeKind::Notification => {
@@ -153,7 +164,7 @@ impl Payload<'_, '_> {
 
     /// The child of the innermost node that the element names. Siblings mostly come in the schema's order or repeat,
     /// so the last one and its successor are tried first.
-    fn look_up(&mut self) -> Result<NodeId, DataError> {
+    fn look_up(&mut self) -> Result<NodeId, Fault> {
         let (reader, schema) = (&*self.reader, self.schema);
         let name = reader.name();
         let Some(namespace) = reader.namespace() else {
@@ -189,24 +200,28 @@ impl Payload<'_, '_> {
 
     fn leaf(&mut self, id: NodeId, attributes: Attributes, key: bool) -> Result<(), PayloadError> {
         self.leaf_content(id)?;
-        let removes = matches!(attributes.operation, Operation::Delete | Operation::Remove);
-        let value = if removes && !key && self.reader.text().is_empty() {
+        let Attributes { operation, insert, is_default } = attributes;
+        let value = if removes(operation) && !key && self.reader.text().is_empty() {
             EditValue::Absent
         } else {
             EditValue::Leaf(self.canonical(id)?)
         };
-        self.push_value(id, attributes, value)
+        let children = Vec::new();
+        self.top.children.push(EditNode { node: id, operation, value, children, insert });
+        if is_default { self.take_default() } else { Ok(()) }
     }
 
     fn leaf_list_entry(&mut self, id: NodeId, attributes: Attributes) -> Result<(), PayloadError> {
         self.leaf_content(id)?;
-        let removes = matches!(attributes.operation, Operation::Delete | Operation::Remove);
+        let Attributes { operation, insert, is_default } = attributes;
         let value = match self.canonical(id) {
             Ok(value) => EditValue::Item { key: self.schema.leaf_list_key(id, &value), value },
-            Err(_) if removes && self.reader.text().is_empty() => EditValue::Absent,
+            Err(_) if removes(operation) && self.reader.text().is_empty() => EditValue::Absent,
             Err(error) => return Err(error.into()),
         };
-        self.push_value(id, attributes, value)
+        let children = Vec::new();
+        self.top.children.push(EditNode { node: id, operation, value, children, insert });
+        if is_default { self.take_default() } else { Ok(()) }
     }
 
     /// Reads the text of a leaf or leaf-list entry, and its end.
@@ -216,48 +231,38 @@ impl Payload<'_, '_> {
             Content::Element => {
                 let kind = unknown_element(self.reader.name());
                 let path = self.path().child(id, Selector::None);
-                Err(DataError::new(kind, "a leaf has no child elements").at(path).into())
+                let fault = DataError::new(kind, "a leaf has no child elements").at(path);
+                Err(PayloadError::Data(Box::new(fault)))
             }
         }
     }
 
     /// The canonical form of the text that was read last, as a value of `id`.
-    fn canonical(&self, id: NodeId) -> Result<Text, DataError> {
-        self.schema
-            .canonical(id, self.reader.text(), self.reader.scope())
-            .map_err(|error| invalid_value(error).at(self.path().child(id, Selector::None)))
+    fn canonical(&self, id: NodeId) -> Result<Text, Fault> {
+        self.schema.canonical(id, self.reader.text(), self.reader.scope()).map_err(|error| {
+            Box::new(invalid_value(error).at(self.path().child(id, Selector::None)))
+        })
     }
 
-    /// Pushes a leaf or leaf-list entry. One that is tagged as a default (RFC 6243, 4.5) is to be removed, provided
-    /// that its value is the default.
-    fn push_value(
-        &mut self,
-        id: NodeId,
-        mut attributes: Attributes,
-        value: EditValue,
-    ) -> Result<(), PayloadError> {
-        if attributes.is_default {
-            if !checks::is_default(self.schema, id, &value) {
-                let path = self.path().child(id, Selector::None);
-                let message = "a value that is tagged as the default is not the default";
-                return Err(DataError::new(DataErrorKind::InvalidValue, message).at(path).into());
-            }
-            attributes.operation = match attributes.operation {
-                Operation::Merge | Operation::Replace | Operation::Create => Operation::Remove,
-                other @ (Operation::Delete | Operation::Remove | Operation::None) => other,
-            };
+    /// The last child is tagged as a default (RFC 6243, 4.5): it is to be removed, provided that its value is that.
+    fn take_default(&mut self) -> Result<(), PayloadError> {
+        let Some(last) = self.top.children.last_mut() else { return Ok(()) };
+        if !checks::is_default(self.schema, last.node, &last.value) {
+            let id = last.node;
+            let path = self.path().child(id, Selector::None);
+            let message = "a value that is tagged as the default is not the default";
+            let fault = DataError::new(DataErrorKind::InvalidValue, message).at(path);
+            return Err(PayloadError::Data(Box::new(fault)));
         }
-        self.push(id, attributes, value);
+        last.operation = match last.operation {
+            Operation::Merge | Operation::Replace | Operation::Create => Operation::Remove,
+            other @ (Operation::Delete | Operation::Remove | Operation::None) => other,
+        };
         Ok(())
     }
 
-    fn push(&mut self, node: NodeId, attributes: Attributes, value: EditValue) {
-        let Attributes { operation, insert, is_default: _ } = attributes;
-        self.top.children.push(EditNode { node, operation, value, children: Vec::new(), insert });
-    }
-
     /// The innermost node is complete: it becomes a child of `outer`.
-    fn close(&mut self, outer: Frame) -> Result<(), DataError> {
+    fn close(&mut self, outer: Frame) -> Result<(), Fault> {
         let value = match self.top.node.and_then(|id| Some((id, self.list(id)?))) {
             None => EditValue::None,
             Some((id, list)) => {
@@ -265,8 +270,9 @@ impl Payload<'_, '_> {
                 EditValue::Entry { key: self.schema.list_key(id, &values), values }
             }
         };
-        let Frame { node, operation, insert, children, last: _ } =
+        let Frame { node, operation, insert, children, last: _, width: _ } =
             std::mem::replace(&mut self.top, outer);
+        self.top.width = children.len();
         if let Some(node) = node {
             self.top.children.push(EditNode { node, operation, value, children, insert });
         }
@@ -288,21 +294,22 @@ impl Payload<'_, '_> {
     }
 
     /// The innermost entry's key values; its frame is `top`, the one around it `outer`.
-    fn keys(&self, list: &List, outer: &Frame, id: NodeId) -> Result<Vec<Text>, DataError> {
+    fn keys(&self, list: &List, outer: &Frame, id: NodeId) -> Result<Vec<Text>, Fault> {
         let mut values = Vec::with_capacity(list.keys.len());
         for (at, key) in list.keys.iter().enumerate() {
             let Some(value) = key_value(&self.top, at, *key) else {
                 let name = &*self.schema.node(*key).name;
                 let kind = DataErrorKind::MissingKey { key: name.to_owned() };
                 let path = self.path_to(&self.open, outer).child(id, Selector::None);
-                return Err(DataError::new(kind, format!("the key {name} is missing")).at(path));
+                let fault = DataError::new(kind, format!("the key {name} is missing")).at(path);
+                return Err(Box::new(fault));
             };
             values.push(value.clone());
         }
         Ok(values)
     }
 
-    fn mixed_content(&self) -> DataError {
+    fn mixed_content(&self) -> Fault {
         let element = match self.top.node {
             Some(id) => self.schema.node(id).name.to_string(),
             None => "config".to_owned(),
@@ -312,9 +319,9 @@ impl Payload<'_, '_> {
     }
 
     /// A fault of a child of the innermost node that has no path of its own.
-    fn fault(&self, kind: DataErrorKind, message: String) -> DataError {
+    fn fault(&self, kind: DataErrorKind, message: String) -> Fault {
         let error = DataError::new(kind, message);
-        if self.top.node.is_some() { error.at(self.path()) } else { error }
+        Box::new(if self.top.node.is_some() { error.at(self.path()) } else { error })
     }
 
     /// The way to the innermost node.
@@ -351,6 +358,10 @@ fn key_value(frame: &Frame, at: usize, key: NodeId) -> Option<&Text> {
         | EditValue::Item { .. }
         | EditValue::Any(_) => None,
     }
+}
+
+fn removes(operation: Operation) -> bool {
+    matches!(operation, Operation::Delete | Operation::Remove)
 }
 
 fn unknown_element(name: &str) -> DataErrorKind {

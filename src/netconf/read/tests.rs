@@ -86,6 +86,27 @@ fn get_gives_running_and_state() {
 }
 
 #[test]
+fn state_that_a_filter_cannot_select_is_not_made() {
+    let server = server(ALL_FEATURES);
+    for (filter, expected) in [
+        ("", 0),
+        ("<top xmlns='urn:t'/>", 0),
+        ("<x xmlns='urn:x'/>", 0),
+        ("<netconf-state/>", 1),
+        ("<netconf-state><x/></netconf-state><modules-state/>", 2),
+    ] {
+        let message = format!("<rpc message-id='1'><get><filter>{filter}</filter></get></rpc>");
+        let rpc = parse(message.as_bytes(), &server.schema, server.features).unwrap();
+        let Ok(Operation::Read(Read::Get { filter: Some(filter) })) = rpc.operation else {
+            panic!("{message}");
+        };
+        let made = operational(&server, &view(), Some(&filter));
+        assert_eq!(made.root.iter().count(), expected, "{message}");
+    }
+    assert_eq!(operational(&server, &view(), None).root.iter().count(), 3);
+}
+
+#[test]
 fn sessions_and_locks_are_those_of_the_view() {
     let state = |part: &str| {
         get(ALL_FEATURES, &format!("<netconf-state xmlns='{MONITORING}'><{part}/></netconf-state>"))

@@ -170,6 +170,50 @@ fn reads_are_read() {
 }
 
 #[test]
+fn the_content_of_config_is_read_with_its_operations() {
+    use crate::datastore::edit::Operation as EditOperation;
+    for (order, expected) in [
+        ("<default-operation>none</default-operation>{}", EditOperation::None),
+        ("{}<default-operation>none</default-operation>", EditOperation::None),
+        ("{}", EditOperation::Merge),
+    ] {
+        let config = "<config><top xmlns='urn:t'><name>a</name></top></config>";
+        let parameters = order.replace("{}", config);
+        let xml = format!("<edit-config><target><running/></target>{parameters}</edit-config>");
+        let operation = read(&rpc(&xml), ALL_FEATURES).unwrap().operation;
+        let Ok(Operation::Request(Request::EditConfig { edit, .. })) = operation else {
+            panic!("{operation:?}");
+        };
+        assert_eq!(edit.nodes[0].operation, expected, "{xml}");
+        assert_eq!(edit.nodes[0].children[0].operation, expected, "{xml}");
+    }
+}
+
+#[test]
+fn faults_of_config_are_of_the_application_layer() {
+    let edit = |content: &str| {
+        format!("<edit-config><target><running/></target><config>{content}</config></edit-config>")
+    };
+    let validate =
+        |content: &str| format!("<validate><source><config>{content}</config></source></validate>");
+    for (xml, tag) in [
+        (edit("<nowhere xmlns='urn:t'/>"), ErrorTag::UnknownElement),
+        (edit("<top xmlns='urn:nowhere'/>"), ErrorTag::UnknownNamespace),
+        (edit("<top xmlns='urn:t'><item><id>256</id></item></top>"), ErrorTag::InvalidValue),
+        (edit("<top xmlns='urn:t'><item/></top>"), ErrorTag::MissingElement),
+        (
+            validate(&format!("<top xmlns='urn:t' xmlns:nc='{BASE}' nc:operation='merge'/>")),
+            ErrorTag::UnknownAttribute,
+        ),
+    ] {
+        let error = read(&rpc(&xml), ALL_FEATURES).unwrap().operation.expect_err(&xml);
+        assert_eq!((error.error_type, error.tag), (ErrorType::Application, tag), "{xml}");
+    }
+    let broken = rpc(&edit("<nowhere xmlns='urn:t'/></wrong>"));
+    assert!(read(&broken, ALL_FEATURES).is_err(), "being broken comes first");
+}
+
+#[test]
 fn default_operation_counts_wherever_it_stands() {
     check_request(
         "<edit-config><config/><target><running/></target>\

@@ -4,6 +4,7 @@ use super::compile_types::Types;
 use super::context::Context;
 use super::derived::{name_index, schema_id, set_defaults, set_digest_ranks};
 use super::judge::{Handle, Judge};
+use super::modules::asked;
 use super::sources::Sources;
 use super::view::{ConditionView, Kind, ModuleView, NodeView};
 use super::{CompileError, CompileOptions};
@@ -13,7 +14,7 @@ use crate::yang::schema::{
     NacmExtension, NameIndex, Node, NodeId, NodeKind, Order, PrefixMap, Schema, Status, Submodule,
     Type, When,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use yang2::ffi;
 
@@ -92,10 +93,10 @@ impl Draft {
 ///
 /// libyang has modules of its own in each context: they are served only if someone asks for them.
 fn reached_modules<'c>(context: &'c Context, options: &CompileOptions) -> Vec<ModuleView<'c>> {
-    let asked: BTreeSet<&str> = options.modules.iter().map(|(name, _)| name.as_str()).collect();
+    let asked = asked(options);
     let mut open: Vec<ModuleView<'c>> = context
         .modules()
-        .filter(|module| module.implemented() && asked.contains(&*module.name()))
+        .filter(|module| module.implemented() && asked.contains_key(&*module.name()))
         .collect();
     let mut reached = BTreeMap::new();
     while let Some(module) = open.pop() {

@@ -10,6 +10,7 @@ use crate::yang::schema::{
     ForeignText, Identity, IdentityId, ModuleId, Pattern, PrefixMap, Restriction, Type, TypeId,
 };
 use crate::yang::xsd_regex;
+use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Types and identities as they are met.
@@ -19,6 +20,8 @@ pub(super) struct Types<'a, 'c> {
     /// One type for each of libyang's and each module that uses it: names without prefix are that module's.
     by_address: BTreeMap<(usize, ModuleId), TypeId>,
     handles: Vec<Handle>,
+    /// Translated patterns by their source: many types share one.
+    regexes: BTreeMap<Box<str>, Option<Regex>>,
     identities: Vec<Identity>,
     identity_by_address: BTreeMap<usize, IdentityId>,
     life: std::marker::PhantomData<&'c ()>,
@@ -47,6 +50,7 @@ impl<'a, 'c> Types<'a, 'c> {
             types: Vec::new(),
             by_address: BTreeMap::new(),
             handles: Vec::new(),
+            regexes: BTreeMap::new(),
             identities,
             identity_by_address,
             life: std::marker::PhantomData,
@@ -118,7 +122,8 @@ impl<'a, 'c> Types<'a, 'c> {
                 error: restriction(range),
             },
             TypeFacts::String { length, patterns } => {
-                let patterns: Option<Vec<Pattern>> = patterns.into_iter().map(pattern).collect();
+                let patterns: Option<Vec<Pattern>> =
+                    patterns.into_iter().map(|view| self.pattern(view)).collect();
                 let Some(patterns) = patterns else { return self.foreign(view, node) };
                 Type::String {
                     lengths: length.map_or_else(Vec::new, RangeView::unsigned),
@@ -162,11 +167,25 @@ impl<'a, 'c> Types<'a, 'c> {
         })
     }
 
+    /// A pattern with its translation, or `None` if it has none.
+    fn pattern(&mut self, view: PatternView<'_>) -> Option<Pattern> {
+        let source = view.source();
+        let translate = || xsd_regex::translate(&source);
+        let regex = self.regexes.entry(source.clone()).or_insert_with(translate).clone()?;
+        Some(Pattern {
+            source,
+            invert: view.inverted(),
+            error: Restriction { message: view.error_message(), app_tag: view.error_app_tag() },
+            regex: Some(regex),
+        })
+    }
+
     /// A type that only libyang's code knows.
     fn foreign(&mut self, view: TypeView<'c>, node: NodeView<'c>) -> Result<Type, CompileError> {
         let handle = TypeHandle(number(self.handles.len())?);
         self.handles.push(Handle::new(view, node));
         let text = match &*view.plugin() {
+            "date-and-time" => ForeignText::DateAndTime,
             "xpath1.0" => ForeignText::Xpath,
             "node-instance-identifier" => ForeignText::NodeInstanceIdentifier,
             _ => ForeignText::Plain,
@@ -229,17 +248,5 @@ fn restriction(range: Option<RangeView<'_>>) -> Restriction {
     range.map_or_else(Restriction::default, |range| Restriction {
         message: range.error_message(),
         app_tag: range.error_app_tag(),
-    })
-}
-
-/// A pattern with its translation, or `None` if it has none.
-fn pattern(view: PatternView<'_>) -> Option<Pattern> {
-    let source = view.source();
-    let regex = xsd_regex::translate(&source)?;
-    Some(Pattern {
-        source,
-        invert: view.inverted(),
-        error: Restriction { message: view.error_message(), app_tag: view.error_app_tag() },
-        regex: Some(regex),
     })
 }

@@ -89,21 +89,6 @@ impl Context {
         })
     }
 
-    /// Sets the features of a module that is implemented.
-    pub(super) fn set_features(
-        &mut self,
-        sources: &mut Sources,
-        module: *const ffi::lys_module,
-        features: &[&str],
-    ) -> Result<(), Vec<Fault>> {
-        let features = FeatureNames::new(features)?;
-        self.with_sources(sources, |_| {
-            // SAFETY: callers pass a module of this context, which is borrowed mutably; the array outlives the call.
-            let code = unsafe { ffi::lys_set_implemented(module.cast_mut(), features.as_ptr()) };
-            code == ffi::LY_ERR::LY_SUCCESS
-        })
-    }
-
     /// Compiles all that was loaded and not compiled yet.
     pub(super) fn compile(&mut self, sources: &mut Sources) -> Result<(), Vec<Fault>> {
         self.with_sources(sources, |raw| {

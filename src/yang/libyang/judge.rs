@@ -71,6 +71,9 @@ impl Schema {
     /// Validates the whole content of a datastore by libyang (RFC 7950, 8.3.3): `xml` is a sequence of top-level
     /// elements, keys first among a list entry's children. Any number of threads may do so at a time.
     ///
+    /// anydata and anyxml should be written as empty elements: no rule reads their content, while libyang refuses
+    /// mixed content in it and more than 500 levels.
+    ///
     /// # Errors
     /// What is wrong, as section 15 has it: everything that libyang finds, up to `VALIDATION_ERRORS_MAX`, in its
     /// order. Never empty.

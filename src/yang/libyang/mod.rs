@@ -29,7 +29,8 @@ pub(crate) struct CompileOptions {
     pub(crate) dirs: Vec<PathBuf>,
     /// The modules to implement: name, and revision if it must be a certain one. What they import is found by itself.
     pub(crate) modules: Vec<(String, Option<String>)>,
-    /// The features to enable: module, and the feature's name or `*` for all of the module's.
+    /// The features to enable: module, and the feature's name or `*` for all of the module's. That a module has
+    /// features implies that it is implemented.
     pub(crate) features: Vec<(String, String)>,
     /// Texts of modules and submodules, by name. They precede files.
     pub(crate) sources: Vec<(String, String)>,

@@ -2,7 +2,6 @@
 
 use super::context::{Context, Fault};
 use super::sources::Sources;
-use super::view::ModuleView;
 use super::{CompileError, CompileOptions};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,21 +15,23 @@ pub(super) fn load(
         line: None,
         reason: "libyang made no context".to_owned(),
     })?;
-    // Sorted, so that what comes out does not depend on the order of the configuration.
-    let modules: BTreeMap<&str, Option<&str>> = options
-        .modules
-        .iter()
-        .map(|(name, revision)| (name.as_str(), revision.as_deref()))
-        .collect();
-    for (name, revision) in &modules {
+    for (name, revision) in asked(options) {
         let features = features_of(options, name);
         context
-            .load(sources, name, *revision, &features)
+            .load(sources, name, revision, &features)
             .map_err(|faults| error(&faults, sources, Some(name)))?;
     }
     context.compile(sources).map_err(|faults| error(&faults, sources, None))?;
-    set_other_features(&mut context, options, sources)?;
     Ok(context)
+}
+
+/// The modules to implement: those that are named, and those of which features are enabled.
+///
+/// Sorted, so that what comes out does not depend on the order of the configuration.
+pub(super) fn asked(options: &CompileOptions) -> BTreeMap<&str, Option<&str>> {
+    let with_features = options.features.iter().map(|(name, _)| (name.as_str(), None));
+    let named = options.modules.iter().map(|(name, rev)| (name.as_str(), rev.as_deref()));
+    with_features.chain(named).collect()
 }
 
 /// The features to enable in `module`.
@@ -38,34 +39,6 @@ fn features_of<'a>(options: &'a CompileOptions, module: &str) -> Vec<&'a str> {
     let named = options.features.iter().filter(|(name, _)| name == module);
     let features: BTreeSet<&str> = named.map(|(_, feature)| feature.as_str()).collect();
     if features.contains("*") { vec!["*"] } else { features.into_iter().collect() }
-}
-
-/// Enables features of modules that nobody asked to implement, but that are implemented because others need them.
-fn set_other_features(
-    context: &mut Context,
-    options: &CompileOptions,
-    sources: &mut Sources,
-) -> Result<(), CompileError> {
-    let asked: BTreeSet<&str> = options.modules.iter().map(|(name, _)| name.as_str()).collect();
-    let named: BTreeSet<&str> = options.features.iter().map(|(name, _)| name.as_str()).collect();
-    for name in named.difference(&asked) {
-        let module = context
-            .modules()
-            .find(|module| module.implemented() && &*module.name() == *name)
-            .map(ModuleView::as_ptr);
-        let Some(module) = module else {
-            return Err(CompileError {
-                file: None,
-                line: None,
-                reason: format!("features of module \"{name}\" are enabled, but it is not served"),
-            });
-        };
-        let features = features_of(options, name);
-        context
-            .set_features(sources, module, &features)
-            .map_err(|faults| error(&faults, sources, Some(name)))?;
-    }
-    context.compile(sources).map_err(|faults| error(&faults, sources, None))
 }
 
 /// The one line that tells what is wrong first.
@@ -96,13 +69,61 @@ fn error(faults: &[Fault], sources: &Sources, asked: Option<&str>) -> CompileErr
         return CompileError { file, line: Some(first.line), reason: one_line(message) };
     }
     let in_module = first.schema_path.as_deref().and_then(module_of_path).or(failed_parsing);
-    let file = in_module.or(asked).and_then(|name| sources.origin(name));
-    let file = file.or_else(|| sources.last_origin()).map(str::to_owned);
+    let name = in_module.or(asked).filter(|name| sources.origin(name).is_some());
+    let file = name.and_then(|name| sources.origin(name)).or_else(|| sources.last_origin());
+    let line = name
+        .zip(first.schema_path.as_deref())
+        .and_then(|(name, path)| line_of(sources.latest_text(name)?, path));
     let reason = match first.schema_path.as_deref() {
         Some(path) => format!("{} (at {path})", one_line(message)),
         None => one_line(message),
     };
-    CompileError { file, line: None, reason }
+    CompileError { file: file.map(str::to_owned), line, reason }
+}
+
+/// The line of the statement that a schema path ends with, if the text has only one statement like it.
+///
+/// The last step is a name, or like `{augment='/m:a'}` a statement with its argument.
+fn line_of(text: &str, path: &str) -> Option<u64> {
+    let (keyword, argument) = match path.strip_suffix("'}").and_then(|path| path.rsplit_once('{')) {
+        Some((_, statement)) => {
+            let (keyword, argument) = statement.split_once("='")?;
+            (Some(keyword), argument)
+        }
+        None => {
+            let name = path.rsplit('/').next()?;
+            (None, name.split_once(':').map_or(name, |(_, name)| name))
+        }
+    };
+    let is_statement = |line: &str| {
+        let is_between = |c: char| c.is_whitespace() || matches!(c, ';' | '{' | '}' | '"' | '\'');
+        let words: Vec<&str> = line.split(is_between).filter(|word| !word.is_empty()).collect();
+        words.windows(2).any(|pair| match pair {
+            [first, second] => *second == argument && is_keyword(first, keyword),
+            _ => false,
+        })
+    };
+    let mut lines = (1..).zip(text.lines()).filter(|(_, line)| is_statement(line));
+    let (number, _) = lines.next()?;
+    lines.next().is_none().then_some(number)
+}
+
+/// The word begins a statement: `keyword`, or if that is not known, one that defines a schema node.
+fn is_keyword(word: &str, keyword: Option<&str>) -> bool {
+    const NODES: [&str; 11] = [
+        "container",
+        "leaf",
+        "leaf-list",
+        "list",
+        "choice",
+        "case",
+        "anydata",
+        "anyxml",
+        "rpc",
+        "action",
+        "notification",
+    ];
+    keyword.map_or_else(|| NODES.contains(&word), |keyword| keyword == word)
 }
 
 /// `x` of `Loading "x" module failed` and of `... "x" submodule ...`.

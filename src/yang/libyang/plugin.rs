@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int, c_void};
 use yang2::ffi;
 
 /// `struct lyplg_type` of plugins_types.h, which the bindings leave opaque. `libyang2-sys` is pinned to the bundled
-/// libyang 2.2.8; the tests beside `value.rs` go through every function that is called here.
+/// libyang 2.2.8; the tests of `yang/types` call store and free of many types, which a wrong layout would not survive.
 #[repr(C)]
 pub(super) struct TypePlugin {
     pub(super) id: *const c_char,
@@ -12,7 +12,7 @@ pub(super) struct TypePlugin {
     validate: *const c_void,
     compare: *const c_void,
     sort: *const c_void,
-    pub(super) print: Option<Print>,
+    print: *const c_void,
     duplicate: *const c_void,
     pub(super) free: Option<Free>,
     lyb_data_len: c_int,
@@ -33,16 +33,6 @@ pub(super) type Store = unsafe extern "C" fn(
     unres: *mut c_void,
     error: *mut *mut ffi::ly_err_item,
 ) -> ffi::LY_ERR::Type;
-
-/// `lyplg_type_print_clb`.
-pub(super) type Print = unsafe extern "C" fn(
-    context: *const ffi::ly_ctx,
-    value: *const ffi::lyd_value,
-    format: ffi::LY_VALUE_FORMAT::Type,
-    prefix_data: *mut c_void,
-    dynamic: *mut u8,
-    value_len: *mut usize,
-) -> *const c_void;
 
 /// `lyplg_type_free_clb`.
 pub(super) type Free =

@@ -93,6 +93,11 @@ impl Sources {
         self.served.iter().rev().find(|served| served.name == name).map(|served| &*served.origin)
     }
 
+    /// The text of `name` that was given out last.
+    pub(super) fn latest_text(&self, name: &str) -> Option<&str> {
+        self.served.iter().rev().find(|served| served.name == name).map(|served| &*served.text)
+    }
+
     /// Where the text came from that was given out last.
     pub(super) fn last_origin(&self) -> Option<&str> {
         self.served.last().map(|served| &*served.origin)
@@ -134,14 +139,14 @@ fn files(dir: &Path, name: &str) -> Vec<Candidate> {
 ///
 /// This only chooses among texts: the compiler reads the revision itself and has the last word.
 fn newest_revision(text: &str) -> String {
+    let is_between = |c: char| c.is_whitespace() || matches!(c, ';' | '{' | '}');
+    let mut words = text.split(is_between).filter(|word| !word.is_empty());
     let mut newest = "";
-    for line in text.lines() {
-        let mut words = line.split_whitespace();
-        if words.next() != Some("revision") {
+    while let Some(word) = words.next() {
+        if word != "revision" {
             continue;
         }
-        let date = words.next().unwrap_or_default();
-        let date = date.trim_end_matches(['{', ';']).trim_matches(['"', '\'']);
+        let date = words.next().unwrap_or_default().trim_matches(['"', '\'']);
         if is_date(date) && date > newest {
             newest = date;
         }
@@ -170,6 +175,7 @@ mod tests {
             ("revision '2020-01-02'{", "2020-01-02"),
             ("import b { revision-date 2022-01-01; }", ""),
             ("revision next;", ""),
+            ("module a{prefix a;revision 2020-01-02;}", "2020-01-02"),
         ] {
             assert_eq!(newest_revision(text), expected, "{text}");
         }

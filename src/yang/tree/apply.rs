@@ -337,3 +337,97 @@ fn path_of(frames: &[Frame<'_>], last: (NodeId, Option<Key>)) -> KeyPath {
     path.0.push(last);
     path
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ApplyMismatch, Mismatch};
+    use crate::yang::schema::{NodeId, Order};
+    use crate::yang::tree::laws::{CONTAINER, LEAF_A, LIST, USER_LIST, key};
+    use crate::yang::tree::{Child, Container, Entries, KeyPath, Seed, Text, Tree, diff};
+
+    const SEED: Seed = Seed(1);
+
+    fn tree(children: &[(u32, Child)]) -> Tree {
+        Tree { root: container(children), seed: SEED }
+    }
+
+    fn container(children: &[(u32, Child)]) -> Container {
+        let mut content = Container::default();
+        for (node, child) in children {
+            content.set(NodeId(*node), child.clone());
+        }
+        content
+    }
+
+    fn leaf(text: &str) -> Child {
+        Child::Leaf(Text::new(text))
+    }
+
+    fn list(order: Order, entries: &[(u8, &str)]) -> Child {
+        let mut list = Entries::new(order, SEED);
+        for (number, text) in entries {
+            list.insert(key(*number), container(&[(LEAF_A, leaf(text))]));
+        }
+        Child::List(list)
+    }
+
+    /// What comes of applying the difference of `old` and `new` to `base`.
+    #[track_caller]
+    fn check(old: &Tree, new: &Tree, base: &Tree, expected: Result<&Tree, ApplyMismatch>) {
+        let made = diff(old, new).apply(base);
+        assert_eq!(made.as_ref(), expected.as_ref().map(|tree| *tree));
+    }
+
+    fn mismatch(steps: &[(u32, Option<u8>)], mismatch: Mismatch) -> ApplyMismatch {
+        let path = steps.iter().map(|(node, number)| (NodeId(*node), number.map(key))).collect();
+        ApplyMismatch { path: KeyPath(path), mismatch }
+    }
+
+    #[test]
+    fn a_diff_that_does_not_fit_says_where() {
+        let none = tree(&[]);
+        let (one, other) = (tree(&[(LEAF_A, leaf("1"))]), tree(&[(LEAF_A, leaf("2"))]));
+        let at_leaf = |kind| Err(mismatch(&[(LEAF_A, None)], kind));
+        check(&none, &one, &one, at_leaf(Mismatch::Exists));
+        check(&one, &none, &none, at_leaf(Mismatch::Missing));
+        check(&one, &none, &other, at_leaf(Mismatch::OtherValue));
+        check(&one, &other, &none, at_leaf(Mismatch::Missing));
+        let container_there = tree(&[(LEAF_A, Child::Container(Container::default()))]);
+        check(&one, &none, &container_there, at_leaf(Mismatch::OtherKind));
+
+        let with = |text| tree(&[(LIST, list(Order::System, &[(1, "a"), (2, text)]))]);
+        let without = tree(&[(LIST, list(Order::System, &[(1, "a")]))]);
+        let at_entry = |kind| Err(mismatch(&[(LIST, Some(2))], kind));
+        check(&without, &with("b"), &with("c"), at_entry(Mismatch::Exists));
+        check(&with("b"), &with("c"), &without, at_entry(Mismatch::Missing));
+        check(&with("b"), &without, &without, at_entry(Mismatch::Missing));
+        check(&with("b"), &without, &none, at_entry(Mismatch::Missing));
+        let in_entry = mismatch(&[(LIST, Some(2)), (LEAF_A, None)], Mismatch::OtherValue);
+        check(&with("b"), &with("c"), &with("d"), Err(in_entry));
+        check(&with("b"), &none, &none, Err(mismatch(&[(LIST, None)], Mismatch::Missing)));
+
+        let user = |numbers: &[(u8, &str)]| tree(&[(USER_LIST, list(Order::User, numbers))]);
+        let (before, after) =
+            (user(&[(1, ""), (2, ""), (3, "")]), user(&[(2, ""), (1, ""), (3, "")]));
+        let moved = user(&[(3, ""), (4, "")]);
+        let at = |number| mismatch(&[(USER_LIST, Some(number))], Mismatch::Missing);
+        let made = diff(&before, &after).apply(&moved).expect_err("1 and 2 are not there");
+        assert!([at(1), at(2)].contains(&made), "{made}");
+        let insert = diff(&before, &user(&[(1, ""), (2, ""), (9, ""), (3, "")]));
+        let no_anchor = mismatch(&[(USER_LIST, Some(9))], Mismatch::NoAnchor);
+        assert_eq!(insert.apply(&moved), Err(no_anchor));
+    }
+
+    #[test]
+    fn changes_of_different_entries_go_together() {
+        let of = |numbers: &[u8]| {
+            let entries: Vec<(u8, &str)> = numbers.iter().map(|number| (*number, "x")).collect();
+            let inner = container(&[(LIST, list(Order::System, &entries))]);
+            tree(&[(CONTAINER, Child::Container(inner))])
+        };
+        let none = tree(&[]);
+        check(&none, &of(&[1]), &of(&[2]), Ok(&of(&[1, 2])));
+        check(&of(&[1]), &of(&[1, 2]), &of(&[1, 3]), Ok(&of(&[1, 2, 3])));
+        check(&of(&[1, 3]), &of(&[3]), &of(&[1, 2, 3]), Ok(&of(&[2, 3])));
+    }
+}

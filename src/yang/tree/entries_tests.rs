@@ -227,7 +227,7 @@ fn check_history(order: Order, begin: u32, edits: &[Edit]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
     #[test]
     fn entries_in_key_order_have_the_shape_of_their_content(

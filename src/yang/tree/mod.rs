@@ -20,6 +20,8 @@ pub(crate) mod keypath;
 #[cfg(test)]
 mod laws;
 mod leafs;
+#[cfg(test)]
+mod limits_tests;
 pub(crate) mod names;
 mod order;
 mod pages;

@@ -103,3 +103,94 @@ fn entry_path(path: &KeyPath, key: &Key) -> KeyPath {
     }
     path
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::yang::schema::{NodeId, Order};
+    use crate::yang::tree::laws::{CONTAINER, LEAF_A, LIST, USER_LIST, key};
+    use crate::yang::tree::{Child, Container, Entries, KeyPath, Seed, Text, Tree, diff};
+
+    type Steps<'a> = &'a [(u32, Option<u8>)];
+
+    fn content(entries: &[(u8, &str)], order: Order) -> Container {
+        let mut list = Entries::new(order, Seed(1));
+        for (number, text) in entries {
+            let mut entry = Container::default();
+            entry.set(NodeId(LEAF_A), Child::Leaf(Text::new(text)));
+            list.insert(key(*number), entry);
+        }
+        let mut content = Container::default();
+        if !list.is_empty() {
+            let node = if order == Order::User { USER_LIST } else { LIST };
+            content.set(NodeId(node), Child::List(list));
+        }
+        content
+    }
+
+    fn tree(content: Container) -> Tree {
+        let mut root = Container::default();
+        root.set(NodeId(CONTAINER), Child::Container(content));
+        Tree { root, seed: Seed(1) }
+    }
+
+    #[track_caller]
+    fn check(old: &Container, new: &Container, limit: usize, expected: &[Steps<'_>]) {
+        let mut expected: Vec<KeyPath> = expected
+            .iter()
+            .map(|steps| {
+                KeyPath(
+                    steps.iter().map(|(node, number)| (NodeId(*node), number.map(key))).collect(),
+                )
+            })
+            .collect();
+        expected.sort();
+        assert_eq!(diff(&tree(old.clone()), &tree(new.clone())).roots(limit), expected);
+    }
+
+    #[test]
+    fn roots_are_what_was_set_created_or_removed() {
+        let of = |entries: &[(u8, &str)]| content(entries, Order::System);
+        let within = (CONTAINER, None);
+        let entry = |number| [within, (LIST, Some(number))];
+        check(&of(&[]), &of(&[(1, "a"), (2, "b")]), 9, &[&entry(1), &entry(2)]);
+        check(&of(&[(1, "a"), (2, "b")]), &of(&[]), 9, &[&entry(1), &entry(2)]);
+        let changed = [within, (LIST, Some(1)), (LEAF_A, None)];
+        check(
+            &of(&[(1, "a"), (2, "b")]),
+            &of(&[(1, "x"), (3, "b")]),
+            9,
+            &[&changed, &entry(2), &entry(3)],
+        );
+    }
+
+    #[test]
+    fn an_insert_in_a_user_ordered_list_concerns_all_of_it() {
+        let of = |entries: &[(u8, &str)]| content(entries, Order::User);
+        let within = (CONTAINER, None);
+        let whole: Steps<'_> = &[within, (USER_LIST, None)];
+        check(&of(&[]), &of(&[(1, "")]), 9, &[whole]);
+        check(&of(&[(1, ""), (2, "")]), &of(&[(2, ""), (1, "")]), 9, &[whole]);
+        check(&of(&[(1, "")]), &of(&[(1, ""), (2, "")]), 9, &[whole]);
+        check(
+            &of(&[(1, ""), (2, "")]),
+            &of(&[(1, "a")]),
+            9,
+            &[&[within, (USER_LIST, Some(1)), (LEAF_A, None)], &[within, (USER_LIST, Some(2))]],
+        );
+    }
+
+    #[test]
+    fn parents_stand_for_too_many_roots() {
+        let (old, new) = (content(&[], Order::System), |count| {
+            let entries: Vec<(u8, &str)> = (0..count).map(|number| (number, "")).collect();
+            content(&entries, Order::System)
+        });
+        let list: Steps<'_> = &[(CONTAINER, None), (LIST, None)];
+        for (count, limit, expected) in [(3, 2, 1), (3, 3, 3), (200, 199, 1), (200, 200, 200)] {
+            let roots = diff(&tree(old.clone()), &tree(new(count))).roots(limit);
+            assert_eq!(roots.len(), expected);
+        }
+        check(&old, &new(5), 4, &[list]);
+        check(&old, &new(5), 0, &[list]);
+    }
+}

@@ -61,7 +61,7 @@ impl Schema {
             Type::Foreign { text: ForeignText::NodeInstanceIdentifier, .. } => {
                 self.lexical_instance(canonical, Keys::Optional, module, out)
             }
-            Type::Foreign { text: ForeignText::Plain, .. }
+            Type::Foreign { text: ForeignText::Plain | ForeignText::DateAndTime, .. }
             | Type::Boolean
             | Type::Empty
             | Type::Int { .. }

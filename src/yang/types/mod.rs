@@ -3,6 +3,7 @@
 //! A canonical value names modules, never prefixes, as RFC 7951 section 6 has it; each name in an instance-identifier
 //! carries its module. XML's prefixes are translated on the way in (`Schema::canonical`) and out (`Schema::lexical`).
 
+mod date_time;
 pub(crate) mod decimal;
 mod identity;
 mod instance;
@@ -154,6 +155,13 @@ impl Schema {
                     let named = self.xpath_with_modules(text, scope)?;
                     self.judge.canonical(*handle, &named).map(Text::from)
                 }
+                ForeignText::DateAndTime => {
+                    // libyang's canonical form depends on the time zone of the machine.
+                    self.judge.canonical(*handle, text)?;
+                    date_time::canonical(text)
+                        .map(Text::from)
+                        .ok_or_else(|| ValueError::new(format!("\"{text}\" is no date and time")))
+                }
                 ForeignText::NodeInstanceIdentifier => {
                     self.instance_value(text, instance::Keys::Optional, scope)
                 }
@@ -166,7 +174,9 @@ impl Schema {
     pub(crate) fn needs_prefixes(&self, type_id: TypeId) -> bool {
         match self.type_facts(type_id) {
             Type::Identityref(_) | Type::InstanceIdentifier { .. } => true,
-            Type::Foreign { text, .. } => *text != ForeignText::Plain,
+            Type::Foreign { text, .. } => {
+                matches!(text, ForeignText::Xpath | ForeignText::NodeInstanceIdentifier)
+            }
             Type::Leafref { target_type, .. } => self.needs_prefixes(*target_type),
             Type::Union(members) => members.iter().any(|member| self.needs_prefixes(*member)),
             Type::Boolean

@@ -17,7 +17,7 @@ pub(super) fn signed(
     }
     // Only the size can be wrong now: parse takes signs and leading zeros.
     match digits.parse::<i64>() {
-        Ok(value) if within(value, ranges) => Ok(value.to_smolstr()),
+        Ok(value) if within(value, ranges) => Ok(written(digits, value)),
         Ok(_) | Err(_) => Err(out_of_range(digits, error)),
     }
 }
@@ -39,7 +39,7 @@ pub(super) fn unsigned(
         None => digits.parse::<u64>().ok(),
     };
     match value {
-        Some(value) if within(value, ranges) => Ok(value.to_smolstr()),
+        Some(value) if within(value, ranges) => Ok(written(digits, value)),
         Some(_) | None => Err(out_of_range(digits, error)),
     }
 }
@@ -59,6 +59,15 @@ pub(super) fn decimal64(
         None => Err(ValueError::new(format!(
             "\"{text}\" is not a decimal number with at most {fraction_digits} fraction digits"
         ))),
+    }
+}
+
+/// A number's canonical form, which mostly is how it was written.
+fn written(digits: &str, value: impl ToSmolStr) -> Text {
+    let unsigned = digits.strip_prefix('-').unwrap_or(digits);
+    match unsigned.as_bytes() {
+        [b'1'..=b'9', ..] => Text::new(digits),
+        _ => value.to_smolstr(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Every row of RFC 7950 section 15, by the real library.
 
+use crate::base::limits::DEPTH_MAX;
 use crate::yang::error::{DataError, DataErrorKind};
 use crate::yang::libyang::{ValidateWhat, compile_for_test};
 use crate::yang::path::{InstancePath, Selector};
@@ -67,12 +68,11 @@ fn show(schema: &Schema, path: &InstancePath) -> String {
 }
 
 fn show_error(schema: &Schema, error: &DataError) -> String {
-    let kind = match &error.kind {
-        DataErrorKind::NotUnique { non_unique } => {
-            let paths: Vec<String> = non_unique.iter().map(|path| show(schema, path)).collect();
-            format!("NotUnique {}", paths.join(" "))
-        }
-        other => format!("{other:?}"),
+    let kind = if let DataErrorKind::NotUnique { non_unique } = &error.kind {
+        let paths: Vec<String> = non_unique.iter().map(|path| show(schema, path)).collect();
+        format!("NotUnique {}", paths.join(" "))
+    } else {
+        format!("{:?}", error.kind)
     };
     let path = error.path.as_ref().map_or("-".to_owned(), |path| show(schema, path));
     let app_tag = error.app_tag.as_deref().unwrap_or("-");
@@ -249,6 +249,18 @@ fn text_that_is_not_data_is_refused() {
 }
 
 #[test]
+fn depth_is_limited_before_the_stack_is() {
+    let nested = |depth: usize| {
+        let (open, close) = ("<a xmlns=\"urn:x\">".repeat(depth), "</a>".repeat(depth));
+        errors(&format!("<blob>{open}{close}</blob>"))
+    };
+    assert_eq!(nested(100), []);
+    for depth in [DEPTH_MAX, 100_000] {
+        assert_eq!(nested(depth).len(), 1);
+    }
+}
+
+#[test]
 fn threads_do_not_see_each_other() {
     let schema = schema();
     std::thread::scope(|scope| {
@@ -281,7 +293,7 @@ fn resident_kb() -> u64 {
 
 #[test]
 fn nothing_leaks() {
-    let valid = format!("<top xmlns=\"urn:t\">{}</top>", server("a", "").repeat(1));
+    let valid = format!("<top xmlns=\"urn:t\">{}</top>", server("a", ""));
     let invalid = "<top xmlns=\"urn:t\"><plain-must>1</plain-must><conditional>x</conditional><want-few/></top>";
     let broken = "<top xmlns=\"urn:t\"><plain-must>x</plain-must></top>";
     let schema = schema();

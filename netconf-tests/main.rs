@@ -20,6 +20,7 @@
 mod support;
 
 mod durability;
+mod interop;
 mod limits;
 mod participants;
 mod rfc6022_monitoring;

@@ -58,8 +58,18 @@ const ROOMS: &[Room] = &[
     shell(
         "daemon",
         &[
-            "base", "xml", "yang", "datastore", "netconf", "transaction", "raft", "replication",
-            "storage", "api", "agent", "io",
+            "base",
+            "xml",
+            "yang",
+            "datastore",
+            "netconf",
+            "transaction",
+            "raft",
+            "replication",
+            "storage",
+            "api",
+            "agent",
+            "io",
         ],
     ),
     shell("cli", &["base", "netconf", "io", "daemon"]),
@@ -239,9 +249,10 @@ fn every_exception_is_used() {
     let all = sources("src");
     let mut faults = Vec::new();
     for (path, word, reason) in EXCEPTIONS.iter().chain(WORD_EXCEPTIONS) {
-        let used = all.iter().find(|source| source.path == *path).is_some_and(|source| {
-            source.shipped_lines().any(|(_, line)| line.contains(word))
-        });
+        let used = all
+            .iter()
+            .find(|source| source.path == *path)
+            .is_some_and(|source| source.shipped_lines().any(|(_, line)| line.contains(word)));
         if !used {
             faults.push(format!("{path}:1: no longer says {word} ({reason})"));
         }

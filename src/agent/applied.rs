@@ -9,6 +9,7 @@ use crate::base::time::Now;
 use crate::raft::{Committed, CommittedEntry};
 use crate::replication::apply::{Applied, Effect, Knowledge, Position, apply};
 use crate::replication::entry::{Body, Entry, RequestHead};
+use crate::yang::tree::Tree;
 
 impl Agent {
     /// Applies a durable entry.
@@ -64,7 +65,8 @@ impl Agent {
     }
 
     fn took_effect(&mut self, now: Now, position: Position, entry: &Entry, effect: Effect) {
-        let pending = request_of(&entry.body).and_then(|request| self.pending.remove(&request.txid));
+        let pending =
+            request_of(&entry.body).and_then(|request| self.pending.remove(&request.txid));
         let committed_candidate = pending.as_ref().is_some_and(|pending| pending.candidate);
         if let Some((revision, before)) = effect.revision {
             self.candidate_follows(committed_candidate);
@@ -95,7 +97,8 @@ impl Agent {
             return;
         };
         if let Some(reply) = pending.reply {
-            let error = fault::resource_denied("quorate:no-leader", "leadership changed; try again");
+            let error =
+                fault::resource_denied("quorate:no-leader", "leadership changed; try again");
             self.answer(reply, Answer::Errors(vec![error]));
         }
         if pending.candidate {
@@ -127,7 +130,9 @@ impl Agent {
         self.phase = Phase::Starting;
         let schema_id = self.parameters.schema.schema_id;
         if self.state.schema_id != schema_id {
-            if let Err(errors) = self.judge(&self.state.shared) {
+            let stored = &self.state.shared;
+            let settled = self.settle(&Tree::empty(stored.seed), stored);
+            if let Err(errors) = settled {
                 let first = errors.first().map_or("", |error| error.message.as_str());
                 let why = format!("the stored configuration does not fit the models: {first}");
                 self.effects.fatal.get_or_insert(why);
@@ -211,7 +216,8 @@ impl Agent {
         let Some(member) = self.state.member(self.parameters.incarnation) else { return };
         let (first, end) = member.session_ids;
         let (next, current_end) = self.session_ids;
-        self.session_ids = if current_end == first && next != 0 { (next, end) } else { (first, end) };
+        self.session_ids =
+            if current_end == first && next != 0 { (next, end) } else { (first, end) };
     }
 }
 
@@ -219,7 +225,10 @@ fn request_of(body: &Body) -> Option<&RequestHead> {
     match body {
         Body::Decision(decision) => Some(&decision.request),
         Body::Lock { request, .. } | Body::Unlock { request, .. } => Some(request),
-        Body::NodeUp { .. } | Body::SessionIds { .. } | Body::Schema { .. } | Body::SessionEnd { .. } => None,
+        Body::NodeUp { .. }
+        | Body::SessionIds { .. }
+        | Body::Schema { .. }
+        | Body::SessionEnd { .. } => None,
     }
 }
 

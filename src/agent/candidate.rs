@@ -7,8 +7,8 @@ use crate::base::ids::{Revision, SessionKey};
 use crate::base::time::{Now, WallTime};
 use crate::datastore::candidate::Candidate;
 use crate::datastore::edit::Edit;
-use crate::netconf::error::RpcError;
 use crate::datastore::store::Datastore;
+use crate::netconf::error::RpcError;
 use crate::netconf::operation::{Request, TestOption};
 use crate::netconf::state::LockState;
 use crate::yang::tree::Tree;
@@ -68,7 +68,11 @@ impl Agent {
     }
 
     /// The request waits for the outcome of the candidate's commit.
-    pub(super) fn candidate_must_wait(&mut self, (reply, session): From, request: &Request) -> bool {
+    pub(super) fn candidate_must_wait(
+        &mut self,
+        (reply, session): From,
+        request: &Request,
+    ) -> bool {
         match &mut self.candidate {
             Some(own) if own.busy => {
                 own.waiting.push_back((reply, session, request.clone()));
@@ -122,9 +126,11 @@ impl Agent {
         let own = self.candidate.as_ref().ok_or_else(no_candidate)?;
         own.candidate.rebase(&self.parameters.schema, revision, head).map_err(|conflicts| {
             let conflict = |path| {
-                fault::operation_failed("running was changed here since the candidate's edits began")
-                    .tagged("quorate:conflict")
-                    .at(path)
+                fault::operation_failed(
+                    "running was changed here since the candidate's edits began",
+                )
+                .tagged("quorate:conflict")
+                .at(path)
             };
             conflicts.into_iter().map(conflict).collect()
         })
@@ -143,7 +149,7 @@ impl Agent {
         let mut edited = own.candidate.clone();
         edited.edit(&schema, edit).map_err(|error| fault::of_data(vec![error]))?;
         if matches!(test_option, TestOption::TestThenSet | TestOption::TestOnly) {
-            self.judge(edited.tree())?;
+            self.settle(&self.state.shared, edited.tree())?;
         }
         if test_option != TestOption::TestOnly {
             self.node_candidate()?.candidate = edited;

@@ -90,7 +90,12 @@ impl Agent {
             .map_err(|error| NotProposed::Refused(error.to_string()))?;
         assert_eq!(index, next, "a leader's proposal is the next entry of its log");
         self.head.state = Some(after.clone());
-        self.head.in_flight.push_back(InFlight { position: expected, entry, state: after, applied });
+        self.head.in_flight.push_back(InFlight {
+            position: expected,
+            entry,
+            state: after,
+            applied,
+        });
         Ok(index)
     }
 }

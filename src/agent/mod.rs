@@ -4,8 +4,8 @@
 //! then NETCONF opens. Requests on the candidate are decided here and now; requests on running become entries that
 //! are evaluated on the `head`, the state after everything proposed, and answered when they are applied.
 
-pub(crate) mod event;
 pub(crate) mod effects;
+pub(crate) mod event;
 
 mod applied;
 mod candidate;
@@ -25,10 +25,10 @@ use crate::base::time::{Now, Timestamp};
 use crate::datastore::edit::Edit;
 use crate::datastore::store::Datastores;
 use crate::netconf::state::{LockState, SessionState, View};
+use crate::raft::{LogPosition, Ready, ReadyNumber, SnapshotMeta};
 use crate::replication::state::{LockTarget, State};
 use crate::yang::schema::Schema;
 use candidate::NodeCandidate;
-use crate::raft::{LogPosition, Ready, ReadyNumber, SnapshotMeta};
 use effects::{Effects, Persist};
 use event::{Answer, ReplyTo, SessionEvent};
 use head::Head;

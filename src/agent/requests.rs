@@ -5,8 +5,8 @@ use super::transactions::{Content, Transaction, Work};
 use super::{Agent, fault};
 use crate::base::ids::SessionKey;
 use crate::base::time::Now;
-use crate::netconf::error::RpcError;
 use crate::datastore::store::Datastore;
+use crate::netconf::error::RpcError;
 use crate::netconf::operation::{Commit, ConfigSource, Request, TestOption};
 use crate::replication::state::LockTarget;
 use crate::transaction::confirmed::Ask;
@@ -30,9 +30,8 @@ impl Agent {
     }
 
     fn touches_candidate(&self, request: &Request) -> bool {
-        let is_candidate = |source: &ConfigSource| {
-            matches!(source, ConfigSource::Datastore(Datastore::Candidate))
-        };
+        let is_candidate =
+            |source: &ConfigSource| matches!(source, ConfigSource::Datastore(Datastore::Candidate));
         match request {
             Request::EditConfig { target, .. }
             | Request::Lock { target }
@@ -43,7 +42,9 @@ impl Agent {
             }
             Request::Validate { source } => is_candidate(source),
             Request::Commit(_) | Request::DiscardChanges => true,
-            Request::CloseSession | Request::KillSession { .. } | Request::CancelCommit { .. } => false,
+            Request::CloseSession | Request::KillSession { .. } | Request::CancelCommit { .. } => {
+                false
+            }
         }
     }
 

@@ -35,7 +35,8 @@ impl Agent {
         }
         if self.sessions.len() >= self.parameters.sessions_max {
             let most = self.parameters.sessions_max;
-            return self.answer(reply, Answer::Refused(format!("{most} sessions are open already")));
+            return self
+                .answer(reply, Answer::Refused(format!("{most} sessions are open already")));
         }
         let (next, end) = self.session_ids;
         if next >= end {

@@ -137,7 +137,8 @@ impl Agent {
             Stage::Rewrite => self.rewriters(&concerned),
             Stage::Validate | Stage::Prepare => VecDeque::new(),
         };
-        let slot = Slot { transaction, evaluated, stage, to_ask, asked: None, prepared: Vec::new() };
+        let slot =
+            Slot { transaction, evaluated, stage, to_ask, asked: None, prepared: Vec::new() };
         self.slots.open = Some(slot);
         self.advance_slot(now);
     }
@@ -246,12 +247,11 @@ impl Agent {
             HookAnswer::No(reason) => self.abort_slot(now, participant, &reason),
             HookAnswer::Amend(edit) => {
                 let schema = std::sync::Arc::clone(&self.parameters.schema);
-                let after = &slot.evaluated.after;
+                let (before, after) = (slot.evaluated.before.clone(), &slot.evaluated.after);
                 let amended = crate::datastore::apply::apply_edit(&schema, after, &edit)
                     .map_err(|error| error.message)
-                    .and_then(|edited| match self.judge(&edited.tree) {
-                        Ok(()) => Ok(edited.tree),
-                        Err(errors) => Err(messages(&errors)),
+                    .and_then(|edited| {
+                        self.settle(&before, &edited.tree).map_err(|errors| messages(&errors))
                     });
                 match (amended, &mut self.slots.open) {
                     (Ok(tree), Some(slot)) => {

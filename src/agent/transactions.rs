@@ -45,7 +45,9 @@ pub(super) enum Content {
     Replace(Tree),
     /// The node's candidate at the time of the evaluation.
     Candidate,
-    Cancel { persist_id: Option<String> },
+    Cancel {
+        persist_id: Option<String>,
+    },
     Rollback(Step),
     /// Nothing: would this content be valid?
     Validate(Tree),
@@ -88,15 +90,14 @@ impl Agent {
                 head.confirmed.as_ref().map_or_else(|| before.clone(), |cc| cc.base.clone())
             }
         };
-        if !transaction.restores() {
-            self.judge(&after)?;
-        }
+        let after = if transaction.restores() { after } else { self.settle(&before, &after)? };
         Ok(Evaluated { before, after, step })
     }
 
-    /// Whether a whole configuration is valid (RFC 7950, 8.3.3).
-    pub(super) fn judge(&self, tree: &Tree) -> Result<(), Vec<RpcError>> {
-        crate::yang::validate::validate(&self.parameters.schema, tree).map_err(fault::of_data)
+    /// `after` as it is valid, without what the change puts out of its `when` (RFC 7950, 8.2 and 8.3.3).
+    pub(super) fn settle(&self, before: &Tree, after: &Tree) -> Result<Tree, Vec<RpcError>> {
+        crate::yang::validate::settle(&self.parameters.schema, before, after)
+            .map_err(fault::of_data)
     }
 
     /// Proposes what was evaluated; its answer comes when it is applied. False if the head has moved under it.
@@ -139,7 +140,12 @@ impl Agent {
         }
     }
 
-    fn request_head(&mut self, session: Option<SessionKey>, user: &str, at: WallTime) -> RequestHead {
+    fn request_head(
+        &mut self,
+        session: Option<SessionKey>,
+        user: &str,
+        at: WallTime,
+    ) -> RequestHead {
         let parameters = &self.parameters;
         let (incarnation, boot) = (parameters.incarnation, parameters.boot.counter);
         let seq = self.next_seq;
@@ -160,7 +166,10 @@ impl Agent {
         let txid = match &body {
             Body::Decision(decision) => decision.request.txid,
             Body::Lock { request, .. } | Body::Unlock { request, .. } => request.txid,
-            Body::NodeUp { .. } | Body::SessionIds { .. } | Body::Schema { .. } | Body::SessionEnd { .. } => {
+            Body::NodeUp { .. }
+            | Body::SessionIds { .. }
+            | Body::Schema { .. }
+            | Body::SessionEnd { .. } => {
                 return false;
             }
         };
@@ -205,7 +214,9 @@ impl Agent {
         }
         match &head.confirmed {
             Some(pending) if pending.owner != session => {
-                let owner = if head.is_alive(pending.owner) && self.sessions.contains_key(&pending.owner.id) {
+                let owner = if head.is_alive(pending.owner)
+                    && self.sessions.contains_key(&pending.owner.id)
+                {
                     pending.owner.id.0
                 } else {
                     0

@@ -22,6 +22,7 @@ mod support;
 mod durability;
 mod interop;
 mod limits;
+mod participants;
 mod rfc6022_monitoring;
 mod rfc6241_candidate_commit;
 mod rfc6241_confirmed_commit;

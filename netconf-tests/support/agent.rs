@@ -320,7 +320,7 @@ fn ssh_port_in(log: &str) -> Option<u16> {
 }
 
 /// The standard YANG modules are fetched once.
-fn standard_modules() {
+pub(crate) fn standard_modules() {
     static FETCHED: Once = Once::new();
     FETCHED.call_once(|| {
         let status = Command::new(root().join("tools/yang-modules")).status();

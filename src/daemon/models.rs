@@ -7,8 +7,19 @@ use crate::yang::schema::Schema;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What NETCONF itself is made of: its operations, RFC 6022, RFC 8525 and the deprecated RFC 7895 with it.
-const OWN_MODULES: [&str; 3] = ["ietf-netconf", "ietf-netconf-monitoring", "ietf-yang-library"];
+/// What NETCONF itself is made of: its operations, RFC 6022, RFC 8525 and the deprecated RFC 7895 with it, and what
+/// their state names.
+const OWN_MODULES: [&str; 5] = [
+    "ietf-datastores",
+    "ietf-netconf",
+    "ietf-netconf-monitoring",
+    "ietf-yang-library",
+    "quorate-netconf",
+];
+
+/// Modules that are a part of the program.
+const SOURCES: [(&str, &str); 1] =
+    [("quorate-netconf", include_str!("../../yang/quorate-netconf.yang"))];
 
 /// Where a package puts the standard modules.
 const STANDARD_DIR: &str = "/usr/share/quorate/yang";
@@ -36,8 +47,8 @@ pub(crate) fn load(
     let mut dirs = configuration.yang_dirs.clone();
     dirs.push(PathBuf::from(STANDARD_DIR));
     dirs.retain(|dir| dir.is_dir());
-    let options =
-        CompileOptions { dirs, modules: own.chain(chosen).collect(), features, sources: Vec::new() };
+    let sources = SOURCES.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec();
+    let options = CompileOptions { dirs, modules: own.chain(chosen).collect(), features, sources };
     compile(&options).map(Arc::new)
 }
 

@@ -96,9 +96,13 @@ impl Filter {
 
     /// False if nothing of the top-level node `node` can be selected, whatever it holds.
     pub(crate) fn can_select(&self, node: NodeId) -> bool {
-        let Siblings { selected, contained, whole, .. } = &self.top;
+        let Siblings { matches, selected, contained, whole, .. } = &self.top;
         let names = |part: &Containment| part.nodes.iter().any(|(id, _)| *id == node);
-        *whole || selected.contains(&node) || contained.iter().any(names)
+        let matches_it = |part: &Match| part.0.iter().any(|(id, _)| *id == node);
+        *whole
+            || selected.contains(&node)
+            || contained.iter().any(names)
+            || matches.iter().any(matches_it)
     }
 
     /// What the filter selects of a tree. What is selected whole is shared with it.

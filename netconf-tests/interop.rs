@@ -80,7 +80,6 @@ fn netconf_console2_works() {
     };
     let edit = write("edit.xml", "<top xmlns=\"urn:quorate:test\"><name>console</name></top>");
     let wrong = write("wrong.xml", "<top xmlns=\"urn:quorate:test\"><size>0</size></top>");
-    let filter = write("filter.xml", "<top xmlns=\"urn:quorate:test\"/>");
     let ok = |arguments: &[&str], contains: &str| {
         let printed = console(&agent, arguments);
         let good = printed.as_ref().is_ok_and(|text| text.contains(contains));
@@ -92,7 +91,8 @@ fn netconf_console2_works() {
         ok(&["-v", version, "--edit-config", &edit, "--db", "candidate"], "ok");
         ok(&["-v", version, "--validate", "candidate"], "ok");
         ok(&["-v", version, "--commit"], "ok");
-        ok(&["-v", version, "--get-config", "--filter", &filter], "<name>console</name>");
+        let filter = ["-v", version, "--ns", "t=urn:quorate:test", "--filter", "/t:top"];
+        ok(&[&filter[..], &["--get-config"]].concat(), "<name>console</name>");
         ok(&["-v", version, "--get-schema", "quorate-test"], "module quorate-test");
     }
     ok(&["--lock", "--db", "candidate", "--edit-config", &edit, "--unlock"], "ok");

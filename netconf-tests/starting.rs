@@ -73,18 +73,18 @@ fn an_invalid_initial_configuration_is_refused() {
 /// A model that is not well-formed: one error that names file, line and reason.
 #[test]
 fn a_malformed_model_is_named_with_its_line() {
-    let broken = "module broken {\n  namespace \"urn:broken\";\n  prefix b;\n  leaf x {\n    tipe string;\n  }\n}\n";
+    let broken = "module broken {\n  namespace \"urn:broken\";\n  prefix b;\n  leaf x { tipe string; }\n}\n";
     bad_model(broken, "tipe");
 }
 
 /// A model that means nothing: one error that names file, line and reason.
 #[test]
 fn a_meaningless_model_is_named_with_its_line() {
-    let broken = "module broken {\n  namespace \"urn:broken\";\n  prefix b;\n  leaf x {\n    type nonsense;\n  }\n}\n";
+    let broken = "module broken {\n  namespace \"urn:broken\";\n  prefix b;\n  leaf x { type nonsense; }\n}\n";
     bad_model(broken, "nonsense");
 }
 
-/// The fault stands in line 5.
+/// The fault stands in line 4.
 #[track_caller]
 fn bad_model(model: &str, reason: &str) {
     let agent = Agent::stopped(Settings::default());
@@ -99,7 +99,7 @@ fn bad_model(model: &str, reason: &str) {
         assert!(refused.log.contains(part), "{part} is not in\n{}", refused.log);
     }
     assert!(
-        refused.log.contains("broken.yang:5") || refused.log.contains("line 5"),
+        refused.log.contains("broken.yang:4") || refused.log.contains("line 4"),
         "no line in\n{}",
         refused.log
     );

@@ -93,8 +93,17 @@ impl fmt::Debug for Key {
 }
 
 /// Builds a key value by value.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct KeyBuilder(Vec<u8>);
+
+/// Room for the bytes of most keys.
+const KEY_LEN: usize = 64;
+
+impl Default for KeyBuilder {
+    fn default() -> Self {
+        Self(Vec::with_capacity(KEY_LEN))
+    }
+}
 
 impl KeyBuilder {
     /// A signed number; decimal64 in its smallest units.

@@ -3,6 +3,7 @@
 use crate::daemon::configuration::DEFAULT_SOCKET;
 use anyhow::Context;
 use clap::Args;
+use rustix::pipe::fcntl_setpipe_size;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
-/// Bytes that are moved at a time.
+/// Bytes that are moved at a time, and that a pipe is asked to hold.
 const COPY_BYTES: usize = 256 << 10;
 
 const AFTER_HELP: &str = "\
@@ -42,6 +43,8 @@ impl NetconfArguments {
             .with_context(|| format!("cannot reach an agent at {path}"))?;
         let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
         let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        // Whoever reads it is woken less often. It need not be a pipe, and the system may allow less.
+        drop(fcntl_setpipe_size(&output, COPY_BYTES));
         join(socket, input, output)?;
         Ok(ExitCode::SUCCESS)
     }

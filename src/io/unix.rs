@@ -4,6 +4,7 @@ use super::service::{Peer, Service};
 use super::shutdown::Shutdown;
 use super::tasks;
 use crate::netconf::state::Transport;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use std::fs::{self, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
@@ -13,6 +14,9 @@ use tokio::net::{UnixListener, UnixStream};
 
 /// Where the names of users are.
 const PASSWD: &str = "/etc/passwd";
+/// Bytes of replies that the system is asked to hold for a client: it and we work at the same time, and wake each other
+/// less often.
+const SEND_BUFFER_BYTES: usize = 256 << 10;
 /// Pause after the system refused to hand out a connection, for want of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -103,6 +107,9 @@ async fn serve_one<S: Service>(service: S, stream: UnixStream) {
             return;
         }
     };
+    if let Err(error) = set_socket_send_buffer_size(&stream, SEND_BUFFER_BYTES) {
+        tracing::debug!(%error, "a local connection keeps its small buffer");
+    }
     let peer = Peer { user, transport: Transport::Unix, source_host: None };
     let (reader, writer) = stream.into_split();
     let cause = service.serve(peer, reader, writer, std::future::pending()).await;

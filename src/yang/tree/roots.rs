@@ -1,8 +1,8 @@
 //! What a diff touches: the roots of its changed subtrees.
 
 use super::diff::{Change, Diff, EntriesChange, EntryChange, Existence};
-use super::{Entries, Key, KeyPath};
-use crate::yang::schema::{NodeId, Order};
+use super::{Key, KeyPath};
+use crate::yang::schema::Order;
 
 /// What is known about the place of a path.
 enum Part<'a> {

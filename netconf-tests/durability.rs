@@ -149,9 +149,7 @@ impl Found {
 }
 
 fn entry(name: &str, number: u64) -> String {
-    format!(
-        "<server {NS}><name>{name}</name><tuning><delay>{number}</delay></tuning></server>"
-    )
+    format!("<server {NS}><name>{name}</name><tuning><delay>{number}</delay></tuning></server>")
 }
 
 /// One request; `None` if the agent died before its answer.
@@ -204,7 +202,8 @@ fn commit_candidate(mut session: Session, ledger: &mut Ledger) {
     while lock_candidate(&mut session) {
         ledger.sent += 1;
         let number = ledger.sent;
-        let Some(edited) = ask(&mut session, &edit_config("candidate", "", &entry("committer", number)))
+        let Some(edited) =
+            ask(&mut session, &edit_config("candidate", "", &entry("committer", number)))
         else {
             return;
         };

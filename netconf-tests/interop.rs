@@ -146,7 +146,10 @@ fn openssh_with_bytes_made_by_hand() {
     let mut new = connect();
     new.send(hello("1.1").as_bytes());
     assert!(new.until(b"]]>]]>").is_some());
-    new.send(format!("\n#4\n{}\n#{}\n{}\n##\n", &request[..4], request.len() - 4, &request[4..]).as_bytes());
+    new.send(
+        format!("\n#4\n{}\n#{}\n{}\n##\n", &request[..4], request.len() - 4, &request[4..])
+            .as_bytes(),
+    );
     let reply = new.until(b"\n##\n").expect("a reply");
     assert!(String::from_utf8_lossy(&reply).contains("<ok/>"));
     new.closes();

@@ -330,7 +330,8 @@ fn others_wait_while_one_is_pending() {
             "<commit/>".to_owned(),
             confirmed(""),
             confirmed("<persist>mine</persist>"),
-            "<copy-config><target><running/></target><source><config/></source></copy-config>".into(),
+            "<copy-config><target><running/></target><source><config/></source></copy-config>"
+                .into(),
         ] {
             other.request(&operation).fails_with("in-use");
         }

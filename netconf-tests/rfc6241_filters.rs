@@ -110,7 +110,11 @@ fn a_content_match_selects_the_entry() {
     check(&mut session, &users("<user><name>wilma</name></user>"), "");
     let both = "<user><name>fred</name></user><user><name>root</name></user>";
     check(&mut session, &users(both), &users(&format!("{FRED}{ROOT}")));
-    check(&mut session, &users("<user><type>admin</type></user>"), &users(&format!("{BARNEY}{FRED}")));
+    check(
+        &mut session,
+        &users("<user><type>admin</type></user>"),
+        &users(&format!("{BARNEY}{FRED}")),
+    );
 }
 
 /// 6.4.6: parts of one entry.
@@ -120,12 +124,16 @@ fn a_content_match_and_selections_select_parts_of_the_entry() {
     check(
         &mut session,
         &users("<user><name>fred</name><type/><full-name/></user>"),
-        &users("<user><name>fred</name><type>admin</type><full-name>Fred Flintstone</full-name></user>"),
+        &users(
+            "<user><name>fred</name><type>admin</type><full-name>Fred Flintstone</full-name></user>",
+        ),
     );
     check(
         &mut session,
         &users("<user><type>superuser</type><full-name/></user>"),
-        &users("<user><name>root</name><type>superuser</type><full-name>Charlie Root</full-name></user>"),
+        &users(
+            "<user><name>root</name><type>superuser</type><full-name>Charlie Root</full-name></user>",
+        ),
     );
 }
 
@@ -183,7 +191,9 @@ fn content_matches_compare_canonical_values() {
     check(
         &mut session,
         &top("<interfaces><interface><ifInErrors>+000</ifInErrors></interface></interfaces>"),
-        &top("<interfaces><interface><ifName>eth1</ifName><ifInErrors>0</ifInErrors></interface></interfaces>"),
+        &top(
+            "<interfaces><interface><ifName>eth1</ifName><ifInErrors>0</ifInErrors></interface></interfaces>",
+        ),
     );
     // What is no value of the type equals nothing.
     check(
@@ -192,7 +202,8 @@ fn content_matches_compare_canonical_values() {
         "",
     );
     session.edit("running", "<top xmlns=\"urn:quorate:test\"><kind>round</kind></top>").ok();
-    let kind = "<top xmlns=\"urn:quorate:test\"><kind xmlns:q=\"urn:quorate:test\">q:round</kind></top>";
+    let kind =
+        "<top xmlns=\"urn:quorate:test\"><kind xmlns:q=\"urn:quorate:test\">q:round</kind></top>";
     check(&mut session, kind, kind);
 }
 
@@ -236,11 +247,17 @@ fn overlapping_subtrees_give_no_duplicates() {
     check(&mut session, &users(&format!("{fred}{fred}")), &users(FRED));
     check(&mut session, &format!("{}{}", users(fred), users(fred)), &users(FRED));
     check(&mut session, &format!("{}{}", users(fred), top("<users/>")), &top(USERS));
-    check(&mut session, &users(&format!("<user><name>fred</name><type/></user>{fred}")), &users(FRED));
+    check(
+        &mut session,
+        &users(&format!("<user><name>fred</name><type/></user>{fred}")),
+        &users(FRED),
+    );
     check(
         &mut session,
         &users("<user><name>fred</name><type/></user><user><name>fred</name><full-name/></user>"),
-        &users("<user><name>fred</name><type>admin</type><full-name>Fred Flintstone</full-name></user>"),
+        &users(
+            "<user><name>fred</name><type>admin</type><full-name>Fred Flintstone</full-name></user>",
+        ),
     );
 }
 

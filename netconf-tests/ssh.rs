@@ -15,7 +15,9 @@ struct Keys {
 impl Keys {
     fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        for (name, kind) in [("ed25519", "ed25519"), ("rsa", "rsa"), ("ecdsa", "ecdsa"), ("stranger", "ed25519")] {
+        for (name, kind) in
+            [("ed25519", "ed25519"), ("rsa", "rsa"), ("ecdsa", "ecdsa"), ("stranger", "ed25519")]
+        {
             let status = Command::new("ssh-keygen")
                 .args(["-q", "-N", "", "-t", kind, "-f"])
                 .arg(directory.path().join(name))
@@ -91,8 +93,11 @@ fn a_user_logs_in_with_a_key() {
 fn strangers_are_refused() {
     let keys = Keys::new();
     let agent = agent(&keys, "");
-    for (user, key) in [("keys", "stranger"), ("nobody", "ed25519"), ("pass", "ed25519"), ("", "ed25519")] {
-        let output = run(ssh(&agent, user, &keys.private(key)).args(["-s", "127.0.0.1", "netconf"]));
+    for (user, key) in
+        [("keys", "stranger"), ("nobody", "ed25519"), ("pass", "ed25519"), ("", "ed25519")]
+    {
+        let output =
+            run(ssh(&agent, user, &keys.private(key)).args(["-s", "127.0.0.1", "netconf"]));
         assert_eq!(output.status.code(), Some(255), "{user} with {key}");
         assert!(output.stdout.is_empty());
     }
@@ -122,7 +127,8 @@ fn a_user_logs_in_with_a_password() {
         command.args(["-s", "127.0.0.1", "netconf"]);
         command.env("SSH_ASKPASS", &helper).env("SSH_ASKPASS_REQUIRE", "force");
         if good {
-            let mut session = Session::open(Wire::command(&mut command).expect("ssh"), Speaks::Base11);
+            let mut session =
+                Session::open(Wire::command(&mut command).expect("ssh"), Speaks::Base11);
             session.request("<get-config><source><running/></source></get-config>").data();
             session.ok("<close-session/>");
         } else {
@@ -148,7 +154,11 @@ fn nothing_but_the_subsystem_is_offered() {
     for command in [&mut shell, &mut execute, &mut sftp, &mut forward] {
         let output = run(command);
         assert!(!output.status.success(), "{command:?}");
-        assert!(output.stdout.is_empty(), "{command:?}: {}", String::from_utf8_lossy(&output.stdout));
+        assert!(
+            output.stdout.is_empty(),
+            "{command:?}: {}",
+            String::from_utf8_lossy(&output.stdout)
+        );
     }
     // An environment that is sent is ignored.
     let mut command = ssh(&agent, "keys", &key);
@@ -222,11 +232,13 @@ fn a_file_of_authorized_keys_is_read_at_each_login() {
     let file = format!("[[users]]\nname = \"file\"\nauthorized-keys-file = {:?}\n", path);
     let agent = Agent::start_with(Settings { file, ssh: Ssh::On, ..Settings::default() });
     Session::open(netconf(&agent, "file", &keys.private("rsa")), Speaks::Base11).close();
-    let refused = run(ssh(&agent, "file", &keys.private("ecdsa")).args(["-s", "127.0.0.1", "netconf"]));
+    let refused =
+        run(ssh(&agent, "file", &keys.private("ecdsa")).args(["-s", "127.0.0.1", "netconf"]));
     assert_eq!(refused.status.code(), Some(255));
     std::fs::write(&path, format!("restrict {}\n", keys.public("ecdsa"))).expect("a file");
     Session::open(netconf(&agent, "file", &keys.private("ecdsa")), Speaks::Base11).close();
-    let refused = run(ssh(&agent, "file", &keys.private("rsa")).args(["-s", "127.0.0.1", "netconf"]));
+    let refused =
+        run(ssh(&agent, "file", &keys.private("rsa")).args(["-s", "127.0.0.1", "netconf"]));
     assert_eq!(refused.status.code(), Some(255));
 }
 
@@ -255,8 +267,7 @@ fn large_replies_pass_through_ssh() {
     let text = "é漢🦀x".repeat(500_000);
     agent.session().set_running(&format!("<order xmlns=\"urn:quorate:test\">{text}</order>"));
     for speaks in [Speaks::Base10, Speaks::Base11] {
-        let mut session =
-            Session::open(netconf(&agent, "keys", &keys.private("ed25519")), speaks);
+        let mut session = Session::open(netconf(&agent, "keys", &keys.private("ed25519")), speaks);
         let reply = session.request("<get-config><source><running/></source></get-config>");
         assert_eq!(reply.data().child("order").text.len(), text.len());
         session.ok("<close-session/>");
@@ -291,7 +302,8 @@ fn what_is_no_ssh_is_closed() {
     let keys = Keys::new();
     let agent = agent(&keys, "[ssh]\nauth-timeout-s = 1\n");
     for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], b"SSH-1.0-old\r\n", &[0xff; 100], b""] {
-        let mut stream = std::net::TcpStream::connect(("127.0.0.1", agent.ssh_port())).expect("a port");
+        let mut stream =
+            std::net::TcpStream::connect(("127.0.0.1", agent.ssh_port())).expect("a port");
         stream.set_read_timeout(Some(crate::support::wire::PATIENCE)).expect("a timeout");
         stream.write_all(bytes).expect("sent");
         let mut rest = Vec::new();

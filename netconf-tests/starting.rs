@@ -49,7 +49,10 @@ fn initial_configuration_fills_an_empty_datastore() {
 #[test]
 fn an_invalid_initial_configuration_is_refused() {
     for (document, reason) in [
-        ("<bounds xmlns=\"urn:quorate:test\"><low>2</low><high>1</high></bounds>", "high is below low"),
+        (
+            "<bounds xmlns=\"urn:quorate:test\"><low>2</low><high>1</high></bounds>",
+            "high is below low",
+        ),
         ("<nowhere xmlns=\"urn:quorate:test\"/>", "nowhere"),
         ("<top xmlns=\"urn:quorate:test\">", "initial.xml"),
     ] {
@@ -70,7 +73,8 @@ fn an_invalid_initial_configuration_is_refused() {
 /// A model that is not well-formed: one error that names file, line and reason.
 #[test]
 fn a_malformed_model_is_named_with_its_line() {
-    let broken = "module broken {\n  namespace \"urn:broken\";\n  prefix b;\n  leaf x { tipe string; }\n}\n";
+    let broken =
+        "module broken {\n  namespace \"urn:broken\";\n  prefix b;\n  leaf x { tipe string; }\n}\n";
     bad_model(broken, "tipe");
 }
 
@@ -106,7 +110,10 @@ fn bad_model(model: &str, reason: &str) {
 #[test]
 fn unknown_modules_and_features_are_named() {
     refuses(Agent::try_start(arguments(&["--module", "not-there"])), &["not-there"]);
-    refuses(Agent::try_start(arguments(&["--module", "quorate-test@1999-01-01"])), &["quorate-test"]);
+    refuses(
+        Agent::try_start(arguments(&["--module", "quorate-test@1999-01-01"])),
+        &["quorate-test"],
+    );
     refuses(Agent::try_start(arguments(&["--feature", "quorate-test:none"])), &["none"]);
     refuses(Agent::try_start(arguments(&["--yang-dir", "/does/not/exist"])), &["/does/not/exist"]);
 }
@@ -244,7 +251,13 @@ fn help_explains_the_flags() {
     };
     let text = help(&["run", "--help"]);
     for flag in [
-        "--config", "--data-dir", "--yang-dir", "--module", "--feature", "--ssh", "--unix",
+        "--config",
+        "--data-dir",
+        "--yang-dir",
+        "--module",
+        "--feature",
+        "--ssh",
+        "--unix",
         "--initial-config",
     ] {
         assert!(text.contains(flag), "{flag}: {text}");

@@ -164,7 +164,12 @@ impl Agent {
             command.arg("--module").arg(module);
         }
         if self.settings.modules.is_none() {
-            command.args(["--feature", "quorate-test:extra", "--feature", "quorate-test-old:first"]);
+            command.args([
+                "--feature",
+                "quorate-test:extra",
+                "--feature",
+                "quorate-test-old:first",
+            ]);
         }
         command.args(&self.settings.arguments);
         command.env("NOTIFY_SOCKET", self.path("notify"));

@@ -54,7 +54,14 @@ impl Wire {
                 }
             }
         });
-        Self { out: Some(out), incoming, buffer: Vec::new(), closed: false, child: None, socket: None }
+        Self {
+            out: Some(out),
+            incoming,
+            buffer: Vec::new(),
+            closed: false,
+            child: None,
+            socket: None,
+        }
     }
 
     /// Sends bytes as they are. A server that has closed is no error here: reading tells.

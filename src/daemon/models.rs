@@ -36,8 +36,12 @@ pub(crate) fn load(
     let mut dirs = configuration.yang_dirs.clone();
     dirs.push(PathBuf::from(STANDARD_DIR));
     dirs.retain(|dir| dir.is_dir());
-    let options =
-        CompileOptions { dirs, modules: own.chain(chosen).collect(), features, sources: Vec::new() };
+    let options = CompileOptions {
+        dirs,
+        modules: own.chain(chosen).collect(),
+        features,
+        sources: Vec::new(),
+    };
     compile(&options).map(Arc::new)
 }
 

@@ -16,7 +16,9 @@ use crate::io::random;
 use crate::netconf::state::View;
 use crate::raft::{LogPosition, Node, NodeConfig, RecoveredLog};
 use crate::replication::state::State;
-use crate::storage::{ClusterId, Disk, Identity, Lineage, LogOptions, Recovered, SnapshotReader, recover};
+use crate::storage::{
+    ClusterId, Disk, Identity, Lineage, LogOptions, Recovered, SnapshotReader, recover,
+};
 use crate::yang::schema::Schema;
 use crate::yang::tree::{Seed, Tree};
 use anyhow::Context;
@@ -67,9 +69,10 @@ pub(crate) fn start(
     };
     let agent = Agent::new(parameters, node, state, base);
     let (answers, hook_answers) = tokio::sync::mpsc::channel(PARTICIPANTS_MAX);
-    let numbered = participants.into_iter().zip(0..).map(|((registration, participant), number)| {
-        (ParticipantId(number), registration.name, participant)
-    });
+    let numbered =
+        participants.into_iter().zip(0..).map(|((registration, participant), number)| {
+            (ParticipantId(number), registration.name, participant)
+        });
     let participants = Participants::start(numbered.collect(), schema, &answers)?;
     let schema = Arc::clone(schema);
     Ok(engine::start(Parts { agent, disk, log, schema, participants, hook_answers, view })?)
@@ -81,8 +84,7 @@ pub(crate) fn datastores(configuration: &Configuration) -> anyhow::Result<Datast
         value::RunningAccess::ReadWrite => RunningAccess::ReadWrite,
         value::RunningAccess::ThroughCandidate => RunningAccess::ThroughCandidate,
     };
-    let candidate =
-        if configuration.datastores.candidate { Presence::On } else { Presence::Off };
+    let candidate = if configuration.datastores.candidate { Presence::On } else { Presence::Off };
     Ok(Datastores::new(running, candidate, Presence::Off)?)
 }
 
@@ -123,7 +125,7 @@ fn recovered_state(
 ) -> anyhow::Result<State> {
     let Some(snapshot) = &raft.snapshot else {
         let seed = Seed(u128::from_le_bytes(identity.tree_seed));
-        return Ok(State::new(schema.schema_id, Tree::empty(seed)));
+        return Ok(State::new(Tree::empty(seed)));
     };
     let mut reader = SnapshotReader::open(Arc::clone(disk), snapshot.position.index)?;
     let mut bytes = Vec::new();

@@ -14,6 +14,7 @@ mod head;
 mod requests;
 mod sessions;
 pub(crate) mod slot;
+mod start;
 mod transactions;
 
 #[cfg(test)]
@@ -68,6 +69,8 @@ enum Phase {
     /// Its own `NodeUp` is on the way, then what a restart ends, then the initial content.
     Starting,
     Ready,
+    /// The log or the models do not let it go on. Nothing is applied or decided any more.
+    Stopped,
 }
 
 /// The agent.
@@ -85,6 +88,8 @@ pub(crate) struct Agent {
     sessions: BTreeMap<SessionId, Session>,
     /// Wire ids that this boot may still give: from the first to below the second.
     session_ids: (u32, u32),
+    /// More are on their way through the log.
+    session_ids_asked: bool,
     candidate: Option<NodeCandidate>,
     pending: BTreeMap<TxId, Pending>,
     next_seq: u64,
@@ -132,6 +137,7 @@ impl Agent {
             phase: Phase::Recovering,
             sessions: BTreeMap::new(),
             session_ids: (0, 0),
+            session_ids_asked: false,
             candidate,
             pending: BTreeMap::new(),
             next_seq: 1,

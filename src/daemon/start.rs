@@ -7,7 +7,7 @@ use crate::agent::slot::Registration as SlotRegistration;
 use crate::agent::{Agent, Parameters};
 use crate::api::hook::ParticipantId;
 use crate::api::participant::{Participant, Registration};
-use crate::base::ids::{Boot, Incarnation};
+use crate::base::ids::{Boot, ClusterId, Incarnation, Lineage};
 use crate::base::limits::PARTICIPANTS_MAX;
 use crate::datastore::edit::Edit;
 use crate::datastore::store::{Datastores, Presence, RunningAccess};
@@ -16,9 +16,7 @@ use crate::io::random;
 use crate::netconf::state::View;
 use crate::raft::{LogPosition, Node, NodeConfig, RecoveredLog};
 use crate::replication::state::State;
-use crate::storage::{
-    ClusterId, Disk, Identity, Lineage, LogOptions, Recovered, SnapshotReader, recover,
-};
+use crate::storage::{Disk, Identity, LogOptions, Recovered, SnapshotReader, recover};
 use crate::yang::schema::Schema;
 use crate::yang::tree::{Seed, Tree};
 use anyhow::Context;
@@ -125,7 +123,7 @@ fn recovered_state(
 ) -> anyhow::Result<State> {
     let Some(snapshot) = &raft.snapshot else {
         let seed = Seed(u128::from_le_bytes(identity.tree_seed));
-        return Ok(State::new(schema.schema_id, Tree::empty(seed)));
+        return Ok(State::new(Tree::empty(seed)));
     };
     let mut reader = SnapshotReader::open(Arc::clone(disk), snapshot.position.index)?;
     let mut bytes = Vec::new();

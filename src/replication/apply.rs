@@ -28,7 +28,8 @@ pub(crate) enum Applied {
     Known,
     /// It took effect.
     Done(Effect),
-    /// The data that it makes are not those that it states: this member must not serve any more.
+    /// The data that it was evaluated on, or that it makes, are not those that it states: this member must not serve
+    /// any more.
     Diverged { stated: Digest, found: Digest },
     /// It changes what the schema in use does not have.
     Unreadable(String),
@@ -190,12 +191,16 @@ fn decide(
     }
     let holds = state.revision == decision.base
         && state.schema_id == decision.schema_id
-        && data_digest(&state.shared, schema) == decision.base_digest
         && request.session.is_none_or(|session| state.is_alive(session))
         && locks_allow(state, decision)
         && step_holds(state, decision.confirmed.as_ref());
     if !holds {
         return Applied::Void;
+    }
+    // The proposer was in this term and had applied the same entries: other data here are no conflict, but a fault.
+    let found = data_digest(&state.shared, schema);
+    if found != decision.base_digest {
+        return Applied::Diverged { stated: decision.base_digest, found };
     }
     let before = state.shared.clone();
     match result(state, decision, knowledge) {

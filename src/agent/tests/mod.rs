@@ -7,6 +7,7 @@ mod locks;
 mod participants;
 mod running;
 mod sessions;
+mod start;
 
 use super::effects::Effects;
 use super::event::{Answer, Client, EndCause, ReplyTo, SessionEvent};
@@ -75,7 +76,7 @@ fn new_agent(
         initial: None,
         participants,
     };
-    let state = State::new(schema.schema_id, Tree::empty(Seed(1)));
+    let state = State::new(Tree::empty(Seed(1)));
     Agent::new(parameters, node, state, base)
 }
 
@@ -141,10 +142,18 @@ impl World {
         }
     }
 
+    /// A restart with other models, and modules named `m` and `n`.
+    fn restart_with(&mut self, modules: &[(&str, &str)]) {
+        self.schema = crate::yang::libyang::compile_for_test(modules);
+        self.restart();
+    }
+
     /// kill -9 and a new start on what was durable.
     fn restart(&mut self) {
         self.boot += 1;
         self.ready = false;
+        self.fatal = None;
+        self.view = None;
         self.answers.clear();
         self.agent =
             new_agent(&self.schema, self.boot, self.log.clone(), self.participants.clone());

@@ -1,9 +1,21 @@
 //! Quorate: a NETCONF/YANG management agent with active-active high availability built in.
 #![allow(dead_code, unused_imports, reason = "the rooms are being furnished")]
 
+pub(crate) mod agent;
+pub(crate) mod api;
 pub(crate) mod base;
+pub mod cli;
+pub(crate) mod daemon;
 pub(crate) mod datastore;
 pub(crate) mod io;
+pub(crate) mod netconf;
 pub(crate) mod raft;
+pub(crate) mod replication;
 pub(crate) mod storage;
+pub(crate) mod transaction;
+pub(crate) mod xml;
 pub(crate) mod yang;
+
+pub use api::change::{Change, Configuration, Item, ItemKind};
+pub use api::participant::{Alarm, Participant, Refusal, Registration};
+pub use daemon::embed::{Agent, RunningAgent};

@@ -20,6 +20,15 @@ impl Timestamp {
     }
 }
 
+/// Both clocks at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Now {
+    /// What is decided by.
+    pub(crate) monotonic: Timestamp,
+    /// What people are told.
+    pub(crate) wall: WallTime,
+}
+
 /// Milliseconds since 1970-01-01T00:00:00Z. For people only: nothing is decided by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub(crate) struct WallTime(pub(crate) u64);

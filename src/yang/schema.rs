@@ -50,6 +50,8 @@ pub(crate) struct Schema {
     pub(crate) judge: Arc<super::libyang::Judge>,
     /// `find_child` by (parent, name, module): sorted.
     pub(crate) names: NameIndex,
+    /// Every node's tags, made when the first tree is printed.
+    pub(crate) tags: std::sync::OnceLock<super::print::Tags>,
 }
 
 /// A YANG module or submodule as yang-library and netconf-state show it.
@@ -210,11 +212,15 @@ pub(crate) struct Choice {
     pub(crate) default_case: Option<u16>,
 }
 
+/// The prefixes that an expression uses, in string literals too, with their modules; sorted by prefix.
+pub(crate) type PrefixMap = Box<[(Box<str>, ModuleId)]>;
+
 /// A `must` statement.
 pub(crate) struct Must {
-    /// Prefixes are those of `module`.
     pub(crate) expression: Box<str>,
+    /// Names without prefix are those of this module (RFC 7950, 6.4.1).
     pub(crate) module: ModuleId,
+    pub(crate) prefixes: PrefixMap,
     pub(crate) error_message: Option<Box<str>>,
     pub(crate) error_app_tag: Option<Box<str>>,
 }
@@ -222,7 +228,9 @@ pub(crate) struct Must {
 /// A `when` expression.
 pub(crate) struct When {
     pub(crate) expression: Box<str>,
+    /// Names without prefix are those of this module.
     pub(crate) module: ModuleId,
+    pub(crate) prefixes: PrefixMap,
     /// How many levels above the node the context node lies: 0 is the node itself, 1 its parent.
     pub(crate) context_up: u16,
 }
@@ -278,27 +286,33 @@ pub(crate) enum Type {
     /// Values are those of `target_type`.
     Leafref {
         path: Box<str>,
+        /// Names without prefix are those of this module.
         module: ModuleId,
+        prefixes: PrefixMap,
         require_instance: bool,
         target_type: TypeId,
     },
     /// Members in order; the first that accepts a value has it.
     Union(Vec<TypeId>),
     /// Only the compiler's type code knows its values and their canonical form (RFC 6991's addresses, for one).
-    /// `text` tells what prefixes in its values need.
+    /// `text` tells what is special about them.
     Foreign {
         handle: super::libyang::TypeHandle,
         text: ForeignText,
     },
 }
 
-/// How a value of a foreign type holds names.
+/// What is special about the text of a foreign type's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ForeignText {
     /// No prefixes in it.
     Plain,
+    /// `yang:date-and-time`: no prefixes in it; its canonical form is in UTC, whatever the machine's time zone.
+    DateAndTime,
     /// `yang:xpath1.0`: prefixes anywhere in an expression.
     Xpath,
+    /// RFC 8341's `node-instance-identifier`: an instance-identifier that may leave out keys. It has a native form.
+    NodeInstanceIdentifier,
 }
 
 /// A pattern of a string type.
@@ -318,9 +332,14 @@ pub(crate) struct Restriction {
     pub(crate) app_tag: Option<Box<str>>,
 }
 
-/// Child look-up: for each parent (slot 0 is the top, slot n+1 is node n) the ids sorted by (name, module).
+/// Look-up by name. Ids stand in ascending order of (name, module).
 pub(crate) struct NameIndex {
+    /// Data nodes: slot 0 is the top, slot n+1 the children of node n.
     pub(crate) by_parent: Vec<Vec<NodeId>>,
+    pub(crate) rpcs: Vec<NodeId>,
+    pub(crate) notifications: Vec<NodeId>,
+    /// Implemented modules in ascending order of namespace.
+    pub(crate) namespaces: Vec<ModuleId>,
 }
 
 /// What a child element's name resolves to.

@@ -3,13 +3,42 @@
 //! A clone is a pointer. Readers see references, never how rows lie in memory; writers take an owned `Container`,
 //! change it and put it back. The tree knows no schema: whoever edits it keeps the invariants.
 
+mod apply;
+mod compare;
 pub(crate) mod container;
+pub(crate) mod decode;
+pub(crate) mod diff;
+mod digest;
+pub(crate) mod encode;
 pub(crate) mod entries;
+#[cfg(test)]
+mod entries_tests;
+mod equal;
+mod input;
 pub(crate) mod key;
+pub(crate) mod keypath;
+#[cfg(test)]
+mod laws;
+mod leafs;
+#[cfg(test)]
+mod limits_tests;
+#[cfg(test)]
+mod model_tests;
+pub(crate) mod names;
+mod order;
+mod pages;
+mod roots;
+mod sequence;
 
+pub(crate) use apply::{ApplyMismatch, Mismatch};
 pub(crate) use container::{Child, ChildRef, Container};
+pub(crate) use decode::{DecodeError, TreeDecoder, decode_diff};
+pub(crate) use diff::{Change, Diff, EntriesChange, EntryChange, Existence, Placed, diff};
+pub(crate) use encode::{encode_diff, encode_tree};
 pub(crate) use entries::{Entries, Place};
 pub(crate) use key::Key;
+pub(crate) use keypath::KeyPath;
+pub(crate) use names::{DataKind, NodeNames};
 
 /// A canonical value: short ones lie inline, longer ones are shared.
 pub(crate) type Text = smol_str::SmolStr;

@@ -1,0 +1,334 @@
+//! An agent of one test: its own process, data directory, models and sockets.
+
+use super::session::{Session, Speaks};
+use super::wire::{PATIENCE, Wire};
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A password and its SHA-crypt hash, for users of the configuration file.
+pub(crate) const PASSWORD: &str = "correct horse";
+pub(crate) const PASSWORD_HASH: &str = "$6$quoratetests$d2PIGkWJiJCg9vRBIhoPhsUUvObatr/1c.cDwtOZ2jBVkjpZEF7o3CUiZPtcLbpztL.zF.w/BybTvi/St9ERR0";
+
+/// What differs from agent to agent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// More of the configuration file: whole tables.
+    pub(crate) file: String,
+    /// More arguments.
+    pub(crate) arguments: Vec<String>,
+    /// In place of all test modules.
+    pub(crate) modules: Option<Vec<String>>,
+    /// Whether it listens for SSH as well, on a port of its choice.
+    pub(crate) ssh: Ssh,
+}
+
+/// Whether an agent listens for SSH.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Ssh {
+    #[default]
+    Off,
+    On,
+}
+
+/// Why an agent did not start.
+#[derive(Debug)]
+pub(crate) struct NotStarted {
+    pub(crate) status: ExitStatus,
+    pub(crate) log: String,
+}
+
+/// A running agent, or one that was stopped and can be started again on the same data.
+pub(crate) struct Agent {
+    directory: tempfile::TempDir,
+    settings: Settings,
+    process: Option<Child>,
+    log: Arc<Log>,
+}
+
+/// What the agent wrote to its standard error so far.
+#[derive(Default)]
+struct Log {
+    text: Mutex<String>,
+    grown: Condvar,
+}
+
+impl Log {
+    fn text(&self) -> MutexGuard<'_, String> {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_for_more_than(&self, length: usize) {
+        let waiting = self.grown.wait_timeout_while(self.text(), PATIENCE, |t| t.len() <= length);
+        drop(waiting);
+    }
+}
+
+impl Agent {
+    /// Starts an agent with all test modules and waits until it is ready.
+    #[track_caller]
+    pub(crate) fn start() -> Self {
+        Self::start_with(Settings::default())
+    }
+
+    /// The same, with settings.
+    #[track_caller]
+    pub(crate) fn start_with(settings: Settings) -> Self {
+        match Self::try_start(settings) {
+            Ok(agent) => agent,
+            Err(error) => panic!("the agent ended with {}:\n{}", error.status, error.log),
+        }
+    }
+
+    /// The same, where it may refuse to start.
+    pub(crate) fn try_start(settings: Settings) -> Result<Self, NotStarted> {
+        let plain = settings == Settings::default();
+        let mut agent = Self::stopped(settings);
+        if let Some(subject) = subject() {
+            assert!(plain, "this test needs an agent of its own, not {subject}");
+            agent.session().set_running("");
+            return Ok(agent);
+        }
+        agent.try_run()?;
+        Ok(agent)
+    }
+
+    /// An agent that was never started: its directory can be prepared.
+    pub(crate) fn stopped(settings: Settings) -> Self {
+        Self {
+            directory: tempfile::Builder::new().prefix("quorate-").tempdir().expect("a directory"),
+            settings,
+            process: None,
+            log: Arc::default(),
+        }
+    }
+
+    /// The same agent with more arguments.
+    pub(crate) fn with_arguments(mut self, arguments: &[&str]) -> Self {
+        self.settings.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self
+    }
+
+    /// Starts the process and waits until it says that it is ready (sd_notify).
+    pub(crate) fn try_run(&mut self) -> Result<(), NotStarted> {
+        standard_modules();
+        let notify_path = self.path("notify");
+        drop(std::fs::remove_file(&notify_path));
+        let notify = UnixDatagram::bind(&notify_path).expect("a socket");
+        notify.set_read_timeout(Some(Duration::from_millis(20))).expect("a timeout");
+        self.log = Arc::default();
+        let mut process = self.command().spawn().expect("the agent's program");
+        follow(process.stderr.take().expect("piped"), Arc::clone(&self.log));
+        self.process = Some(process);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let mut message = [0; 4096];
+            if let Ok(count) = notify.recv(&mut message)
+                && String::from_utf8_lossy(&message[..count]).lines().any(|line| line == "READY=1")
+            {
+                return Ok(());
+            }
+            let ended = self.process.as_mut().and_then(|process| process.try_wait().expect("mine"));
+            if let Some(status) = ended {
+                self.process = None;
+                return Err(NotStarted { status, log: self.whole_log() });
+            }
+            assert!(Instant::now() < deadline, "not ready in time:\n{}", self.log());
+        }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+        std::fs::write(self.path("quorate.toml"), &self.settings.file).expect("a file");
+        command.arg("run");
+        let mut flag = |name: &str, value: &OsStr| {
+            if !self.settings.arguments.iter().any(|given| given == name) {
+                command.arg(name).arg(value);
+            }
+        };
+        flag("--config", self.path("quorate.toml").as_os_str());
+        flag("--data-dir", self.path("data").as_os_str());
+        flag("--unix", self.socket().as_os_str());
+        match self.settings.ssh {
+            Ssh::Off => flag("--ssh", OsStr::new("off")),
+            Ssh::On => flag("--ssh", OsStr::new("127.0.0.1:0")),
+        }
+        command.arg("--yang-dir").arg(root().join("netconf-tests/yang"));
+        command.arg("--yang-dir").arg(root().join("yang/standard"));
+        for module in self.modules() {
+            command.arg("--module").arg(module);
+        }
+        if self.settings.modules.is_none() {
+            command.args([
+                "--feature",
+                "quorate-test:extra",
+                "--feature",
+                "quorate-test-old:first",
+            ]);
+        }
+        command.args(&self.settings.arguments);
+        command.env("NOTIFY_SOCKET", self.path("notify"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    }
+
+    fn modules(&self) -> Vec<String> {
+        self.settings.modules.clone().unwrap_or_else(|| {
+            [
+                "quorate-test",
+                "quorate-test-augment",
+                "quorate-test-old",
+                "quorate-test-deviation",
+                "example-config",
+                "bench-routes",
+            ]
+            .map(str::to_owned)
+            .to_vec()
+        })
+    }
+
+    /// A file of this agent's directory.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Where it listens.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.path("netconf.sock")
+    }
+
+    /// A connection on which nothing was said yet.
+    #[track_caller]
+    pub(crate) fn connect(&self) -> Wire {
+        match subject() {
+            Some(subject) => Wire::command(Command::new("sh").args(["-c", &subject])),
+            None => Wire::unix(&self.socket()),
+        }
+        .expect("the agent's socket")
+    }
+
+    /// A session with chunked framing.
+    #[track_caller]
+    pub(crate) fn session(&self) -> Session {
+        Session::open(self.connect(), Speaks::Base11)
+    }
+
+    /// A session with end-of-message framing.
+    #[track_caller]
+    pub(crate) fn session_10(&self) -> Session {
+        Session::open(self.connect(), Speaks::Base10)
+    }
+
+    /// The port that SSH got.
+    #[track_caller]
+    pub(crate) fn ssh_port(&self) -> u16 {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let text = self.log();
+            if let Some(port) = ssh_port_in(&text) {
+                return port;
+            }
+            assert!(Instant::now() < deadline, "no SSH address in the log:\n{text}");
+            self.log.wait_for_more_than(text.len());
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.as_ref().expect("a running agent").id()
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        self.log.text().clone()
+    }
+
+    /// What it logged in its life, after its end.
+    fn whole_log(&self) -> String {
+        super::eventually("the log ends", || (Arc::strong_count(&self.log) == 1).then_some(()));
+        self.log()
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&mut self) {
+        let mut process = self.process.take().expect("a running agent");
+        process.kill().expect("a signal");
+        process.wait().expect("its end");
+    }
+
+    /// SIGTERM, and its end.
+    #[track_caller]
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        let mut process = self.process.take().expect("a running agent");
+        let pid = rustix::process::Pid::from_child(&process);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a signal");
+        super::eventually("the agent ends after SIGTERM", || process.try_wait().expect("mine"))
+    }
+
+    /// Starts it again on the same data.
+    #[track_caller]
+    pub(crate) fn run(&mut self) {
+        if let Err(error) = self.try_run() {
+            panic!("the agent ended with {}:\n{}", error.status, error.log);
+        }
+    }
+
+    /// kill -9 and start again.
+    #[track_caller]
+    pub(crate) fn crash(&mut self) {
+        self.kill();
+        self.run();
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            drop(process.kill());
+            drop(process.wait());
+        }
+        if std::thread::panicking() {
+            eprintln!("the agent's log:\n{}", self.log());
+        }
+    }
+}
+
+/// The command that speaks NETCONF with another server, if that is to be tested.
+fn subject() -> Option<String> {
+    std::env::var("QUORATE_TEST_SUBJECT").ok().filter(|subject| !subject.is_empty())
+}
+
+/// The repository.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn follow(stderr: std::process::ChildStderr, log: Arc<Log>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            writeln!(log.text(), "{line}").expect("memory");
+            log.grown.notify_all();
+        }
+    });
+}
+
+/// The port in the line that says where SSH listens.
+fn ssh_port_in(log: &str) -> Option<u16> {
+    let line = log.lines().find(|line| line.contains("NETCONF is open"))?;
+    let after = line.split("127.0.0.1:").nth(1)?;
+    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok().filter(|port| *port != 0)
+}
+
+/// The standard YANG modules are fetched once.
+pub(crate) fn standard_modules() {
+    static FETCHED: Once = Once::new();
+    FETCHED.call_once(|| {
+        let status = Command::new(root().join("tools/yang-modules")).status();
+        assert!(status.is_ok_and(|status| status.success()), "tools/yang-modules failed");
+    });
+}

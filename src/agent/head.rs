@@ -1,0 +1,107 @@
+//! The head: the state after everything proposed in this term. Every decision is evaluated on it (PROTOCOL F8).
+
+use super::Agent;
+use crate::base::ids::{LogIndex, Term};
+use crate::base::limits::LOG_ENTRY_BYTES_MAX;
+use crate::replication::apply::{Applied, Knowledge, Position, apply};
+use crate::replication::entry::{Body, Entry};
+use crate::replication::state::State;
+use crate::yang::tree::Tree;
+use std::collections::VecDeque;
+
+/// The speculative state of a leader.
+///
+/// Invariant: `state` is `None` until the no-op of this term is applied (PROTOCOL L1). Each element of `in_flight` is
+/// the state after the entry at its index, with what the entry did, in ascending order; the last is `state`.
+#[derive(Default)]
+pub(super) struct Head {
+    state: Option<State>,
+    in_flight: VecDeque<InFlight>,
+}
+
+/// A proposed entry that is not applied yet.
+pub(super) struct InFlight {
+    position: Position,
+    pub(super) entry: Entry,
+    pub(super) state: State,
+    pub(super) applied: Applied,
+}
+
+impl Head {
+    /// The state to evaluate on, if this node leads and may decide.
+    pub(super) fn state(&self) -> Option<&State> {
+        self.state.as_ref()
+    }
+
+    /// The last proposed entry that is not applied yet.
+    pub(super) fn last_index(&self) -> Option<LogIndex> {
+        self.in_flight.back().map(|entry| entry.position.index)
+    }
+
+    /// This node leads, and has applied everything that was before it.
+    pub(super) fn begin(&mut self, state: State) {
+        self.state = Some(state);
+        self.in_flight.clear();
+    }
+
+    /// The result of the entry at `position`, if it was evaluated here when it was proposed.
+    pub(super) fn take(&mut self, position: Position) -> Option<InFlight> {
+        let is_next = self.in_flight.front().is_some_and(|entry| entry.position == position);
+        if is_next { self.in_flight.pop_front() } else { None }
+    }
+}
+
+/// Why an entry was not proposed. The head is unchanged.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotProposed {
+    #[error("this node does not lead")]
+    NoLeader,
+    #[error("the log does not take entries now: {0}")]
+    Refused(String),
+    #[error("the change is more than {LOG_ENTRY_BYTES_MAX} bytes")]
+    TooBig,
+    #[error("what the entry states does not hold on the head")]
+    Void,
+}
+
+impl Agent {
+    /// Proposes an entry that takes effect on the head, and advances the head by it (PROTOCOL L7, F8).
+    pub(super) fn propose(&mut self, body: Body) -> Result<LogIndex, NotProposed> {
+        self.propose_knowing(body, None)
+    }
+
+    /// The same, for a decision whose resulting running is at hand.
+    pub(super) fn propose_knowing(
+        &mut self,
+        body: Body,
+        result: Option<&Tree>,
+    ) -> Result<LogIndex, NotProposed> {
+        let term: Term = self.node.term();
+        let state = self.head.state.as_ref().ok_or(NotProposed::NoLeader)?;
+        let entry = Entry { term, body };
+        let next = LogIndex(self.node.last_index().0.saturating_add(1));
+        let expected = Position { index: next, term };
+        let knowledge = Knowledge { schema: &self.parameters.schema, result };
+        let (after, applied) = apply(state, expected, &entry, knowledge);
+        if !matches!(applied, Applied::Done(_)) {
+            return Err(NotProposed::Void);
+        }
+        let bytes = entry.encode().map_err(|error| NotProposed::Refused(error.to_string()))?;
+        if bytes.len() > LOG_ENTRY_BYTES_MAX {
+            return Err(NotProposed::TooBig);
+        }
+        let index = self
+            .node
+            .propose(term, bytes)
+            .map_err(|error| NotProposed::Refused(error.to_string()))?;
+        assert_eq!(index, next, "a leader's proposal is the next entry of its log");
+        self.head.state = Some(after.clone());
+        self.head.in_flight.push_back(InFlight {
+            position: expected,
+            entry,
+            state: after,
+            applied,
+        });
+        Ok(index)
+    }
+}

@@ -1,0 +1,409 @@
+//! Single values of the configuration, checked where they are read.
+
+use crate::io::password::{PasswordHash, PasswordHashError};
+use crate::io::ssh::authorized_keys;
+use russh::keys::PublicKey;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// A module to implement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct ModuleChoice {
+    pub(crate) name: String,
+    /// `None`: the newest in the directories.
+    pub(crate) revision: Option<String>,
+}
+
+/// Features of a module to support.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct FeatureChoice {
+    pub(crate) module: String,
+    /// `None`: all of them.
+    pub(crate) feature: Option<String>,
+}
+
+/// Where to listen for SSH.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) enum SshListen {
+    Off,
+    At(SocketAddr),
+}
+
+/// Where to listen for local programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub(crate) enum UnixListen {
+    Off,
+    At(PathBuf),
+}
+
+/// Permissions of the local socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Mode(pub(crate) u32);
+
+/// Whether clients may change running itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RunningAccess {
+    /// The capability `:writable-running`.
+    ReadWrite,
+    /// Only commit changes running.
+    ThroughCandidate,
+}
+
+/// How much is written to the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// What a line of the log has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LogFormat {
+    /// Time, level, place, message and fields.
+    Text,
+    /// The same without the time, for a supervisor that notes it itself.
+    Untimed,
+}
+
+/// `admin`: true, as long as there is no access control that could tell the difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "bool", into = "bool")]
+pub(crate) struct Admin;
+
+/// A number from `MIN` to `MAX`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "i64")]
+pub(crate) struct Bounded<const MIN: u64, const MAX: u64>(u64);
+
+/// A password hash.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct HashValue(pub(crate) PasswordHash);
+
+/// A public key in one line.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct KeyValue(pub(crate) PublicKey);
+
+impl FromStr for ModuleChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, revision) = match text.split_once('@') {
+            Some((name, revision)) => (name, Some(revision)),
+            None => (text, None),
+        };
+        if !is_identifier(name) || !revision.is_none_or(is_date) {
+            return Err(format!("`{text}` is not NAME or NAME@YYYY-MM-DD"));
+        }
+        Ok(Self { name: name.to_owned(), revision: revision.map(str::to_owned) })
+    }
+}
+
+impl fmt::Display for ModuleChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        self.revision.as_ref().map_or(Ok(()), |revision| write!(f, "@{revision}"))
+    }
+}
+
+impl FromStr for FeatureChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some((module, "*")) if is_identifier(module) => {
+                Ok(Self { module: module.to_owned(), feature: None })
+            }
+            Some((module, feature)) if is_identifier(module) && is_identifier(feature) => {
+                Ok(Self { module: module.to_owned(), feature: Some(feature.to_owned()) })
+            }
+            Some(_) | None => Err(format!("`{text}` is not MODULE:NAME or MODULE:*")),
+        }
+    }
+}
+
+impl fmt::Display for FeatureChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.module, self.feature.as_deref().unwrap_or("*"))
+    }
+}
+
+impl FromStr for SshListen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        text.parse().ok().map(Self::At).ok_or_else(|| {
+            format!("`{text}` is not ADDRESS:PORT (192.0.2.1:830, [2001:db8::1]:830) or off")
+        })
+    }
+}
+
+impl fmt::Display for SshListen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::At(address) => address.fmt(f),
+        }
+    }
+}
+
+impl From<String> for UnixListen {
+    fn from(text: String) -> Self {
+        if text == "off" { Self::Off } else { Self::At(PathBuf::from(text)) }
+    }
+}
+
+impl From<&str> for UnixListen {
+    fn from(text: &str) -> Self {
+        Self::from(text.to_owned())
+    }
+}
+
+impl fmt::Display for UnixListen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::At(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl FromStr for Mode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        u32::from_str_radix(text, 8)
+            .ok()
+            .filter(|mode| *mode <= 0o777 && text.starts_with('0'))
+            .map(Self)
+            .ok_or_else(|| format!("`{text}` is not an octal mode like 0660"))
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04o}", self.0)
+    }
+}
+
+impl LogLevel {
+    /// Its name, as the file and the log's filter have it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+impl FromStr for LogLevel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace]
+            .into_iter()
+            .find(|level| level.as_str() == text)
+            .ok_or_else(|| format!("`{text}` is not error, warn, info, debug or trace"))
+    }
+}
+
+impl fmt::Display for LogLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl TryFrom<bool> for Admin {
+    type Error = &'static str;
+
+    fn try_from(admin: bool) -> Result<Self, &'static str> {
+        if admin {
+            Ok(Self)
+        } else {
+            Err(
+                "there is no access control yet: every user has full access, and false would promise otherwise",
+            )
+        }
+    }
+}
+
+impl From<Admin> for bool {
+    fn from(_: Admin) -> Self {
+        true
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> Bounded<MIN, MAX> {
+    /// The number.
+    pub(crate) fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The number as a count of things in memory.
+    pub(crate) fn count(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> TryFrom<i64> for Bounded<MIN, MAX> {
+    type Error = String;
+
+    fn try_from(number: i64) -> Result<Self, String> {
+        u64::try_from(number)
+            .ok()
+            .filter(|number| (MIN..=MAX).contains(number))
+            .map(Self)
+            .ok_or_else(|| format!("{number} is not from {MIN} to {MAX}"))
+    }
+}
+
+impl TryFrom<String> for HashValue {
+    type Error = PasswordHashError;
+
+    fn try_from(text: String) -> Result<Self, PasswordHashError> {
+        PasswordHash::parse(&text).map(Self)
+    }
+}
+
+impl TryFrom<String> for KeyValue {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        authorized_keys::key(text.trim()).map(Self)
+    }
+}
+
+macro_rules! text_form {
+    ($($name:ident),*) => {$(
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.to_string()
+            }
+        }
+    )*};
+}
+
+macro_rules! from_text {
+    ($($name:ident),*) => {$(
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                text.parse()
+            }
+        }
+    )*};
+}
+
+text_form!(ModuleChoice, FeatureChoice, SshListen, UnixListen, Mode, LogLevel);
+from_text!(ModuleChoice, FeatureChoice, SshListen, Mode, LogLevel);
+
+/// A YANG identifier (RFC 7950, 6.2).
+fn is_identifier(text: &str) -> bool {
+    let of_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    text.bytes().next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+        && text.bytes().all(of_word)
+}
+
+/// The form of a revision date (RFC 7950, 7.1.9).
+fn is_date(text: &str) -> bool {
+    text.len() == 10
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        Admin, Bounded, FeatureChoice, LogLevel, Mode, ModuleChoice, SshListen, UnixListen,
+    };
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    #[track_caller]
+    fn check<T: FromStr<Err = String> + Display>(accepted: &[&str], refused: &[&str]) {
+        for text in accepted {
+            assert_eq!(text.parse::<T>().map(|value| value.to_string()).as_deref(), Ok(*text));
+        }
+        for text in refused {
+            let error = text.parse::<T>().map(|value| value.to_string()).unwrap_err();
+            assert!(error.contains(&format!("`{text}`")), "{error}");
+        }
+    }
+
+    #[test]
+    fn modules_are_names_with_or_without_revision() {
+        check::<ModuleChoice>(
+            &["ietf-interfaces", "a@2018-02-20", "_a.b-c"],
+            &["", "1a", "a b", "a@", "a@2018-2-20", "a@2018-02-20x", "@2018-02-20", "../a"],
+        );
+    }
+
+    #[test]
+    fn features_are_one_or_all_of_a_module() {
+        check::<FeatureChoice>(
+            &["m:f", "ietf-netconf:*"],
+            &["m", "m:", ":f", "m:f:g", "*:*", "m:**"],
+        );
+    }
+
+    #[test]
+    fn ssh_addresses_have_a_port() {
+        check::<SshListen>(
+            &["off", "0.0.0.0:830", "[::1]:8300"],
+            &["", "0.0.0.0", "localhost:830", "::1:830", "1.2.3.4:99999", "Off"],
+        );
+    }
+
+    #[test]
+    fn modes_are_octal() {
+        check::<Mode>(&["0660", "0600", "0000", "0777"], &["660", "", "0888", "01777", "rw"]);
+    }
+
+    #[test]
+    fn levels_are_five() {
+        check::<LogLevel>(&["error", "warn", "info", "debug", "trace"], &["", "INFO", "all"]);
+    }
+
+    #[test]
+    fn a_socket_is_a_path_or_off() {
+        assert_eq!(UnixListen::from("off"), UnixListen::Off);
+        assert_eq!(UnixListen::from("/run/x"), UnixListen::At("/run/x".into()));
+    }
+
+    #[test]
+    fn numbers_have_bounds() {
+        for (number, accepted) in [(-1, false), (1, false), (2, true), (9, true), (10, false)] {
+            assert_eq!(Bounded::<2, 9>::try_from(number).is_ok(), accepted, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_restriction_that_nothing_enforces_is_refused() {
+        assert!(Admin::try_from(true).is_ok());
+        assert!(Admin::try_from(false).is_err());
+    }
+}

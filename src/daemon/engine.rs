@@ -1,0 +1,340 @@
+//! The agent's thread: it alone owns the agent and the log, and carries effects out in their order.
+//!
+//! Questions are taken in batches: everything that has arrived is decided, then one durable write serves it all, then
+//! the answers leave. While the disk works, the next batch gathers.
+
+use super::participants::Participants;
+use crate::agent::effects::Effects;
+use crate::agent::event::{Answer, End, ReplyTo};
+use crate::agent::{Agent, StorageSpace};
+use crate::api::hook::{CallId, HookAnswer};
+use crate::base::ids::LogIndex;
+use crate::base::limits::{
+    AGENT_BATCH_MAX, AGENT_QUEUE_MAX, SNAPSHOT_LOG_BYTES, STORAGE_RESERVE_BYTES,
+};
+use crate::base::time::{Now, Timestamp};
+use crate::io::clock;
+use crate::io::handle::{AgentHandle, Question};
+use crate::netconf::state::View;
+use crate::raft::{SnapshotMeta, WaitForSync};
+use crate::replication::state::State;
+use crate::storage::{Disk, Log, LogError, Reserve, SnapshotWriter, prune_snapshots};
+use crate::yang::schema::Schema;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+/// Why the engine ended, other than by request.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EngineError {
+    /// What was not answered before may or may not be in the log.
+    #[error("the log cannot be written: {0}")]
+    Log(#[from] LogError),
+    #[error("the data directory cannot be kept: {0}")]
+    Disk(#[from] crate::storage::DiskError),
+    #[error("no thread for a snapshot: {0}")]
+    Thread(#[from] std::io::Error),
+    #[error("{0}")]
+    Fatal(String),
+}
+
+/// Where the engine lives.
+pub(crate) struct Running {
+    pub(crate) handle: AgentHandle,
+    /// Resolves when NETCONF may open; an error if the engine ended before.
+    pub(crate) ready: oneshot::Receiver<()>,
+    /// Dropped or sent to: what is under way is finished, and the engine ends.
+    pub(crate) stop: oneshot::Sender<()>,
+    /// Resolves when the engine has ended.
+    pub(crate) ended: oneshot::Receiver<Result<(), EngineError>>,
+}
+
+/// What the engine is made of.
+pub(crate) struct Parts {
+    pub(crate) agent: Agent,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) log: Log,
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) participants: Participants,
+    /// Answers of participants.
+    pub(crate) hook_answers: mpsc::Receiver<(CallId, HookAnswer)>,
+    pub(crate) view: Arc<View>,
+}
+
+struct Engine {
+    agent: Agent,
+    disk: Arc<dyn Disk>,
+    log: Log,
+    schema: Arc<Schema>,
+    participants: Participants,
+    waiting: BTreeMap<ReplyTo, oneshot::Sender<Answer>>,
+    next_reply: u64,
+    views: watch::Sender<Arc<View>>,
+    ends: broadcast::Sender<End>,
+    ready: Option<oneshot::Sender<()>>,
+    /// The length of the log at which the next snapshot is taken.
+    snapshot_at: u64,
+    /// The snapshot that is being written, if one is.
+    snapshot: Option<oneshot::Receiver<Option<LogIndex>>>,
+}
+
+/// What came in.
+struct Batch {
+    questions: Vec<Question>,
+    hooks: Vec<(CallId, HookAnswer)>,
+    snapshot: Option<Option<LogIndex>>,
+    stop: bool,
+}
+
+/// Starts the agent's thread.
+pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
+    let (question_sender, questions) = mpsc::channel(AGENT_QUEUE_MAX);
+    let (views, view_receiver) = watch::channel(parts.view);
+    let (ends, _) = broadcast::channel(AGENT_QUEUE_MAX);
+    let (ready_sender, ready) = oneshot::channel();
+    let (stop, stopped) = oneshot::channel();
+    let (ended_sender, ended) = oneshot::channel();
+    let handle = AgentHandle::new(question_sender, view_receiver, ends.clone());
+    let hook_answers = parts.hook_answers;
+    let mut engine = Engine {
+        agent: parts.agent,
+        disk: parts.disk,
+        log: parts.log,
+        schema: parts.schema,
+        participants: parts.participants,
+        waiting: BTreeMap::new(),
+        next_reply: 1,
+        views,
+        ends,
+        ready: Some(ready_sender),
+        snapshot_at: SNAPSHOT_LOG_BYTES,
+        snapshot: None,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    std::thread::Builder::new().name("agent".to_owned()).spawn(move || {
+        let inbox = Inbox { questions, hook_answers, stopped };
+        let result = runtime.block_on(engine.run(inbox));
+        engine.participants.stop();
+        // Nobody waits for the result if the daemon is gone already.
+        drop(ended_sender.send(result));
+    })?;
+    Ok(Running { handle, ready, stop, ended })
+}
+
+struct Inbox {
+    questions: mpsc::Receiver<Question>,
+    hook_answers: mpsc::Receiver<(CallId, HookAnswer)>,
+    stopped: oneshot::Receiver<()>,
+}
+
+impl Engine {
+    async fn run(&mut self, mut inbox: Inbox) -> Result<(), EngineError> {
+        self.agent.start();
+        self.carry_out()?;
+        loop {
+            let batch = self.wait(&mut inbox).await;
+            let now = now();
+            if let Some(written) = batch.snapshot {
+                self.snapshot_ended(written)?;
+            }
+            for (question, sender) in batch.questions {
+                let reply = ReplyTo(self.next_reply);
+                self.next_reply += 1;
+                self.waiting.insert(reply, sender);
+                self.agent.step(now, reply, question);
+            }
+            for (call, answer) in batch.hooks {
+                self.agent.hook_answered(now, call, answer);
+            }
+            self.look_for_space();
+            self.agent.tick(now);
+            self.carry_out()?;
+            if batch.stop {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The next events, or nothing when it is time to tick.
+    async fn wait(&mut self, inbox: &mut Inbox) -> Batch {
+        let mut batch =
+            Batch { questions: Vec::new(), hooks: Vec::new(), snapshot: None, stop: false };
+        let wake_at = self.agent.wake_at();
+        tokio::select! {
+            biased;
+            count = inbox.questions.recv_many(&mut batch.questions, AGENT_BATCH_MAX) => {
+                batch.stop = count == 0;
+            }
+            Some(answer) = inbox.hook_answers.recv() => batch.hooks.push(answer),
+            written = wait_for(&mut self.snapshot) => batch.snapshot = Some(written),
+            () = sleep_until(wake_at) => {}
+            _ = &mut inbox.stopped => batch.stop = true,
+        }
+        batch
+    }
+
+    /// Persist, publish, hooks, answers, ends; until nothing more follows.
+    fn carry_out(&mut self) -> Result<(), EngineError> {
+        loop {
+            let effects = self.agent.take_effects(now());
+            let wrote = self.persist(&effects)?;
+            self.show(effects)?;
+            if !wrote {
+                return self.snapshot_if_due();
+            }
+        }
+    }
+
+    fn persist(&mut self, effects: &Effects) -> Result<bool, EngineError> {
+        let Some(last) = effects.persist.last() else { return Ok(false) };
+        let mut sync = WaitForSync::No;
+        for persist in &effects.persist {
+            self.log.append(&persist.write)?;
+            if persist.sync == WaitForSync::Yes {
+                sync = WaitForSync::Yes;
+            }
+        }
+        if sync == WaitForSync::Yes {
+            self.flush()?;
+        }
+        self.agent.persisted(last.number);
+        Ok(true)
+    }
+
+    fn show(&mut self, effects: Effects) -> Result<(), EngineError> {
+        if let Some(view) = effects.view {
+            self.views.send_replace(view);
+        }
+        for call in effects.hooks {
+            self.participants.call(call);
+        }
+        for (reply, answer) in effects.answers {
+            if let Some(sender) = self.waiting.remove(&reply) {
+                // The session may be gone; its end is on the way here.
+                drop(sender.send(answer));
+            }
+        }
+        for end in effects.ends {
+            // Without receivers there is no session to end.
+            drop(self.ends.send(end));
+        }
+        if let Some(why) = effects.fatal {
+            return Err(EngineError::Fatal(why));
+        }
+        if effects.ready
+            && let Some(ready) = self.ready.take()
+        {
+            // The daemon may be ending already.
+            ready.send(()).ok();
+        }
+        Ok(())
+    }
+
+    /// One durable write for everything appended. A full disk takes the reserve, and from then on writers are refused
+    /// until there is space again.
+    fn flush(&mut self) -> Result<(), EngineError> {
+        match self.log.flush() {
+            Ok(()) => Ok(()),
+            Err(LogError::NoSpace) => {
+                let released = Reserve::default().release(&*self.disk)?;
+                tracing::error!(
+                    released,
+                    "the disk is full; changes are refused until there is space"
+                );
+                self.agent.set_storage(StorageSpace::Full);
+                Ok(self.log.flush()?)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// While the disk is full: is there space again?
+    fn look_for_space(&mut self) {
+        if self.agent.storage() == StorageSpace::Full
+            && self.disk.free_bytes().is_ok_and(|free| free > 2 * STORAGE_RESERVE_BYTES)
+            && Reserve::default().hold(&*self.disk).is_ok()
+        {
+            tracing::info!("there is space on the disk again");
+            self.agent.set_storage(StorageSpace::Enough);
+        }
+    }
+
+    /// Takes a snapshot in the background when the log has grown enough.
+    fn snapshot_if_due(&mut self) -> Result<(), EngineError> {
+        if self.snapshot.is_some() || self.log.bytes() < self.snapshot_at {
+            return Ok(());
+        }
+        let (meta, state) = self.agent.snapshot();
+        let (disk, schema) = (Arc::clone(&self.disk), Arc::clone(&self.schema));
+        let (sender, receiver) = oneshot::channel();
+        std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
+            let index = meta.position.index;
+            let written = match write_snapshot(disk, meta, &state, &schema) {
+                Ok(()) => Some(index),
+                Err(error) => {
+                    tracing::error!(%error, "a snapshot was not written; the log keeps growing");
+                    None
+                }
+            };
+            // The engine may have ended meanwhile; the snapshot is found at the next start.
+            sender.send(written).ok();
+        })?;
+        self.snapshot = Some(receiver);
+        Ok(())
+    }
+
+    fn snapshot_ended(&mut self, written: Option<LogIndex>) -> Result<(), EngineError> {
+        self.snapshot = None;
+        if let Some(index) = written {
+            self.agent.snapshot_written(index);
+            self.log.prune(index)?;
+            tracing::info!(index = index.0, "snapshot written");
+        }
+        self.snapshot_at = self.log.bytes().saturating_add(SNAPSHOT_LOG_BYTES);
+        Ok(())
+    }
+}
+
+fn write_snapshot(
+    disk: Arc<dyn Disk>,
+    meta: SnapshotMeta,
+    state: &State,
+    schema: &Schema,
+) -> anyhow::Result<()> {
+    let index = meta.position.index;
+    let mut writer = SnapshotWriter::begin(Arc::clone(&disk), meta)?;
+    let mut failed = None;
+    crate::replication::snapshot::encode(state, schema, &mut |piece| {
+        if failed.is_none() {
+            failed = writer.write(piece).err();
+        }
+    })?;
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    writer.finish()?;
+    prune_snapshots(&*disk, index)?;
+    Ok(())
+}
+
+fn now() -> Now {
+    Now { monotonic: clock::now(), wall: clock::wall() }
+}
+
+async fn wait_for(snapshot: &mut Option<oneshot::Receiver<Option<LogIndex>>>) -> Option<LogIndex> {
+    match snapshot {
+        Some(receiver) => receiver.await.ok().flatten(),
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(wake_at: Option<Timestamp>) {
+    match wake_at {
+        Some(at) => {
+            let left = at.ms_since(clock::now());
+            tokio::time::sleep(Duration::from_millis(left)).await;
+        }
+        None => std::future::pending().await,
+    }
+}

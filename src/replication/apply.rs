@@ -1,0 +1,379 @@
+//! Applying a log entry: total, deterministic, on nothing but the state and the entry (PROTOCOL A1 to A7).
+
+use super::entry::{Body, Decision, Entry, RequestHead};
+use super::state::{Committed, Lock, LockTarget, Member, State};
+use crate::base::ids::{
+    Boot, Digest, Incarnation, LogIndex, Revision, SessionId, SessionKey, Term, TxId,
+};
+use crate::base::limits::SESSION_ID_BLOCK;
+use crate::base::time::WallTime;
+use crate::transaction::confirmed::{ConfirmedCommit, Step};
+use crate::yang::schema::Schema;
+use crate::yang::tree::Tree;
+use sha2::Digest as _;
+
+/// Where an entry stands in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) index: LogIndex,
+    pub(crate) term: Term,
+}
+
+/// What an entry did.
+#[derive(Debug)]
+pub(crate) enum Applied {
+    /// What it stated does not hold: no effect, nothing recorded, another copy may be decided later.
+    Void,
+    /// Its transaction has an outcome already, or is closed: no effect, the first outcome stands.
+    Known,
+    /// It took effect.
+    Done(Effect),
+    /// The data that it was evaluated on, or that it makes, are not those that it states: this member must not serve
+    /// any more.
+    Diverged { stated: Digest, found: Digest },
+    /// It changes what the schema in use does not have.
+    Unreadable(String),
+}
+
+/// What changed.
+#[derive(Debug, Default)]
+pub(crate) struct Effect {
+    /// The new revision, if running has one, with running as it was before.
+    pub(crate) revision: Option<(Revision, Tree)>,
+    /// Sessions that ended.
+    pub(crate) ended: Vec<SessionKey>,
+}
+
+/// What apply needs beside state and entry; it never decides anything.
+#[derive(Clone, Copy)]
+pub(crate) struct Knowledge<'a> {
+    pub(crate) schema: &'a Schema,
+    /// Running as the decision makes it, where the leader has just made it: spares decoding its diff.
+    pub(crate) result: Option<&'a Tree>,
+}
+
+/// H: the digest of all configuration (PROTOCOL, REPLICATED STATE).
+pub(crate) fn data_digest(shared: &Tree, schema: &Schema) -> Digest {
+    let mut hash = sha2::Sha256::new();
+    hash.update(b"quorate-root");
+    hash.update(shared.digest(schema).0);
+    Digest(hash.finalize().into())
+}
+
+/// The state after `entry`, and what it did. Where it did nothing the state is the same.
+pub(crate) fn apply(
+    state: &State,
+    position: Position,
+    entry: &Entry,
+    knowledge: Knowledge<'_>,
+) -> (State, Applied) {
+    let mut next = state.clone();
+    let applied = if entry.term == position.term {
+        apply_body(&mut next, position, &entry.body, knowledge)
+    } else {
+        Applied::Void
+    };
+    match applied {
+        Applied::Done(_) => (next, applied),
+        Applied::Void | Applied::Known | Applied::Diverged { .. } | Applied::Unreadable(_) => {
+            (state.clone(), applied)
+        }
+    }
+}
+
+fn apply_body(
+    state: &mut State,
+    position: Position,
+    body: &Body,
+    knowledge: Knowledge<'_>,
+) -> Applied {
+    match body {
+        Body::NodeUp { incarnation, boot, name } => node_up(state, *incarnation, *boot, name),
+        Body::SessionIds { incarnation, boot } => session_ids(state, *incarnation, *boot),
+        Body::Schema { schema_id } => {
+            state.schema_id = *schema_id;
+            Applied::Done(Effect::default())
+        }
+        Body::Decision(decision) => decide(state, position, decision, knowledge),
+        Body::Lock { request, target } => lock(state, position, request, *target),
+        Body::Unlock { request, target } => unlock(state, request, *target),
+        Body::SessionEnd { session, user, at } => session_end(state, *session, user, *at),
+    }
+}
+
+/// The next block of wire session-ids; empty when all 2^32-1 are given.
+fn next_block(state: &mut State) -> (u32, u32) {
+    let first = state.next_session_id;
+    state.next_session_id = first.saturating_add(SESSION_ID_BLOCK);
+    (first, state.next_session_id)
+}
+
+/// A5: what the member's earlier boots left is over.
+fn node_up(state: &mut State, incarnation: Incarnation, boot: Boot, name: &str) -> Applied {
+    if state.member(incarnation).is_some_and(|member| member.boot.counter >= boot.counter) {
+        return Applied::Void;
+    }
+    let session_ids = next_block(state);
+    let floor = 0;
+    let ended = imbl::OrdSet::new();
+    let member = Member { incarnation, name: name.to_owned(), boot, floor, ended, session_ids };
+    let earlier =
+        |session: &SessionKey| session.incarnation == incarnation && session.boot < boot.counter;
+    let over = state.locks.iter().map(|lock| lock.session).filter(earlier).collect();
+    state.locks.retain(|lock| !earlier(&lock.session));
+    if let Some(pending) = &mut state.confirmed {
+        pending.alive.retain(|(alive, counter)| *alive != incarnation || *counter >= boot.counter);
+    }
+    forget_control(state, incarnation, (boot.counter, 0));
+    match state.members.iter_mut().find(|member| member.incarnation == incarnation) {
+        Some(slot) => *slot = member,
+        None => state.members.push(member),
+    }
+    Applied::Done(Effect { revision: None, ended: over })
+}
+
+fn session_ids(state: &mut State, incarnation: Incarnation, boot: u64) -> Applied {
+    let block = next_block(state);
+    match state.members.iter_mut().find(|member| member.incarnation == incarnation) {
+        Some(member) if member.boot.counter == boot => {
+            member.session_ids = block;
+            Applied::Done(Effect::default())
+        }
+        Some(_) | None => Applied::Void,
+    }
+}
+
+/// A2: a known or closed transaction has no further effect. Raises the origin's floor.
+fn is_closed(state: &mut State, request: &RequestHead) -> bool {
+    let txid = request.txid;
+    if state.outcomes.contains_key(&txid) || state.control.contains(&txid) {
+        return true;
+    }
+    let Some(member) =
+        state.members.iter_mut().find(|member| member.incarnation == txid.incarnation)
+    else {
+        return true;
+    };
+    if member.boot.counter != txid.boot || txid.seq < member.floor {
+        return true;
+    }
+    if member.floor < request.low {
+        member.floor = request.low;
+        forget_control(state, txid.incarnation, (txid.boot, request.low));
+    }
+    false
+}
+
+/// Drops the outcomes of lock requests of `incarnation` before `(boot, seq)`: floor and boot refuse them from now on.
+fn forget_control(state: &mut State, incarnation: Incarnation, before: (u64, u64)) {
+    let closed: Vec<TxId> = state
+        .control
+        .iter()
+        .filter(|txid| txid.incarnation == incarnation && (txid.boot, txid.seq) < before)
+        .copied()
+        .collect();
+    for txid in closed {
+        state.control.remove(&txid);
+    }
+}
+
+/// A3.
+fn decide(
+    state: &mut State,
+    position: Position,
+    decision: &Decision,
+    knowledge: Knowledge<'_>,
+) -> Applied {
+    let schema = knowledge.schema;
+    let request = &decision.request;
+    if is_closed(state, request) {
+        return Applied::Known;
+    }
+    let holds = state.revision == decision.base
+        && state.schema_id == decision.schema_id
+        && request.session.is_none_or(|session| state.is_alive(session))
+        && locks_allow(state, decision)
+        && step_holds(state, decision.confirmed.as_ref());
+    if !holds {
+        return Applied::Void;
+    }
+    // The proposer was in this term and had applied the same entries: other data here are no conflict, but a fault.
+    let found = data_digest(&state.shared, schema);
+    if found != decision.base_digest {
+        return Applied::Diverged { stated: decision.base_digest, found };
+    }
+    let before = state.shared.clone();
+    match result(state, decision, knowledge) {
+        Ok(tree) => state.shared = tree,
+        Err(reason) => return Applied::Unreadable(reason),
+    }
+    let found = data_digest(&state.shared, schema);
+    if found != decision.result_digest {
+        return Applied::Diverged { stated: decision.result_digest, found };
+    }
+    let base_revision = state.revision;
+    state.revision = Revision(base_revision.0.saturating_add(1));
+    take_step(state, position, decision, (before.clone(), base_revision));
+    state.record(Committed {
+        revision: state.revision,
+        txid: Some(request.txid),
+        session: request.session.map(|session| session.id),
+        user: request.user.clone(),
+        at: request.at,
+        origin: decision.origin.clone(),
+        comment: decision.comment.clone(),
+    });
+    Applied::Done(Effect { revision: Some((state.revision, before)), ended: Vec::new() })
+}
+
+/// Each lock that the session believes to hold is its own, with that fence; nobody else's covers running. What the
+/// agent decides itself passes all locks.
+fn locks_allow(state: &State, decision: &Decision) -> bool {
+    let Some(session) = decision.request.session else {
+        return true;
+    };
+    let own = decision.held.iter().all(|(target, fence)| {
+        state.lock(*target).is_some_and(|lock| lock.session == session && lock.fence == *fence)
+    });
+    own && state.lock(LockTarget::Running).is_none_or(|lock| lock.session == session)
+}
+
+fn step_holds(state: &State, step: Option<&Step>) -> bool {
+    let pending = state.confirmed.as_ref().map(|pending| pending.generation);
+    match step {
+        None => true,
+        Some(Step::Start { .. }) => pending.is_none(),
+        Some(
+            Step::Extend { generation, .. }
+            | Step::Confirm { generation }
+            | Step::Cancel { generation }
+            | Step::Rollback { generation, .. },
+        ) => pending == Some(*generation),
+    }
+}
+
+/// Running after the decision. A rollback restores what the state holds; everything else applies its diff.
+fn result(state: &State, decision: &Decision, knowledge: Knowledge<'_>) -> Result<Tree, String> {
+    match (&decision.confirmed, &state.confirmed) {
+        (Some(Step::Cancel { .. } | Step::Rollback { .. }), Some(pending)) => {
+            Ok(pending.base.clone())
+        }
+        _ => {
+            if let Some(tree) = knowledge.result {
+                return Ok(tree.clone());
+            }
+            let diff =
+                crate::yang::tree::decode_diff(&decision.diff, knowledge.schema, state.shared.seed)
+                    .map_err(|error| error.to_string())?;
+            diff.apply(&state.shared).map_err(|error| error.to_string())
+        }
+    }
+}
+
+fn take_step(
+    state: &mut State,
+    position: Position,
+    decision: &Decision,
+    (base, base_revision): (Tree, Revision),
+) {
+    let generation = position.index;
+    let alive: Vec<_> =
+        state.members.iter().map(|member| (member.incarnation, member.boot.counter)).collect();
+    match (&decision.confirmed, decision.request.session) {
+        (Some(Step::Start { timeout_s, persist_id }), Some(owner)) => {
+            let (timeout_s, persist_id) = (*timeout_s, persist_id.clone());
+            state.confirmed = Some(ConfirmedCommit {
+                generation,
+                persist_id,
+                owner,
+                base,
+                base_revision,
+                timeout_s,
+                alive,
+            });
+        }
+        (Some(Step::Extend { timeout_s, persist_id, .. }), Some(owner)) => {
+            if let Some(pending) = &mut state.confirmed {
+                pending.generation = generation;
+                pending.timeout_s = *timeout_s;
+                pending.owner = owner;
+                pending.alive = alive;
+                if persist_id.is_some() {
+                    pending.persist_id.clone_from(persist_id);
+                }
+            }
+        }
+        (Some(Step::Confirm { .. } | Step::Cancel { .. } | Step::Rollback { .. }), _) => {
+            state.confirmed = None;
+        }
+        (Some(Step::Start { .. } | Step::Extend { .. }) | None, _) => {}
+    }
+}
+
+/// A4: free, the session alive, no confirmed commit of another session (RFC 6241, 7.5).
+fn lock(
+    state: &mut State,
+    position: Position,
+    request: &RequestHead,
+    target: LockTarget,
+) -> Applied {
+    if is_closed(state, request) {
+        return Applied::Known;
+    }
+    let Some(session) = request.session.filter(|session| state.is_alive(*session)) else {
+        return Applied::Void;
+    };
+    let foreign = state.confirmed.as_ref().is_some_and(|pending| pending.owner != session);
+    if state.lock(target).is_some() || (foreign && target == LockTarget::Running) {
+        return Applied::Void;
+    }
+    state.locks.push(Lock { target, session, fence: position.index, at: request.at });
+    state.control.insert(request.txid);
+    Applied::Done(Effect::default())
+}
+
+fn unlock(state: &mut State, request: &RequestHead, target: LockTarget) -> Applied {
+    if is_closed(state, request) {
+        return Applied::Known;
+    }
+    let held = state.lock(target).is_some_and(|lock| Some(lock.session) == request.session);
+    if !held {
+        return Applied::Void;
+    }
+    state.locks.retain(|lock| lock.target != target);
+    state.control.insert(request.txid);
+    Applied::Done(Effect::default())
+}
+
+/// A5: rolls back the session's unconfirmed commit, then releases its locks.
+fn session_end(state: &mut State, session: SessionKey, user: &str, at: WallTime) -> Applied {
+    if !state.is_alive(session) {
+        return Applied::Void;
+    }
+    let mut effect = Effect { revision: None, ended: vec![session] };
+    if let Some(pending) = state.confirmed.take_if(|pending| pending.ends_with(session)) {
+        let before = std::mem::replace(&mut state.shared, pending.base);
+        state.revision = Revision(state.revision.0.saturating_add(1));
+        effect.revision = Some((state.revision, before));
+        state.record(Committed {
+            revision: state.revision,
+            txid: None,
+            session: Some(session.id),
+            user: user.to_owned(),
+            at,
+            origin: String::new(),
+            comment: Some("rollback: the session of the confirmed commit ended".to_owned()),
+        });
+    }
+    state.locks.retain(|lock| lock.session != session);
+    end(state, session);
+    Applied::Done(effect)
+}
+
+fn end(state: &mut State, session: SessionKey) {
+    if let Some(member) =
+        state.members.iter_mut().find(|member| member.incarnation == session.incarnation)
+    {
+        member.ended.insert(SessionId(session.id.0));
+    }
+}

@@ -1,0 +1,6 @@
+//! The replicated state and the log entries that change it (PROTOCOL Part 1).
+
+pub(crate) mod apply;
+pub(crate) mod entry;
+pub(crate) mod snapshot;
+pub(crate) mod state;

@@ -1,0 +1,125 @@
+//! The replicated state: the same on every member at the same log index.
+
+use crate::base::ids::{
+    Boot, Digest, Incarnation, LogIndex, Revision, SessionId, SessionKey, TxId,
+};
+use crate::base::limits::HISTORY_MAX;
+use crate::base::time::WallTime;
+use crate::transaction::confirmed::ConfirmedCommit;
+use crate::yang::tree::Tree;
+use serde::{Deserialize, Serialize};
+
+/// What can be locked in the log. The candidate and its lock are the node's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum LockTarget {
+    Running,
+    Startup,
+}
+
+/// A held lock.
+///
+/// Invariant: `fence` is the log index of the grant; a request under another fence is void (PROTOCOL F24).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Lock {
+    pub(crate) target: LockTarget,
+    pub(crate) session: SessionKey,
+    pub(crate) fence: LogIndex,
+    pub(crate) at: WallTime,
+}
+
+/// A member of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Member {
+    pub(crate) incarnation: Incarnation,
+    pub(crate) name: String,
+    /// The newest boot that the log knows.
+    pub(crate) boot: Boot,
+    /// Requests below this number are closed (PROTOCOL F3).
+    pub(crate) floor: u64,
+    /// Ended sessions of the newest boot that had something in the log.
+    pub(crate) ended: imbl::OrdSet<SessionId>,
+    /// Wire session-ids of the newest boot, from the first to below the second; the last block given.
+    pub(crate) session_ids: (u32, u32),
+}
+
+/// One line of the commit history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Committed {
+    pub(crate) revision: Revision,
+    pub(crate) txid: Option<TxId>,
+    pub(crate) session: Option<SessionId>,
+    pub(crate) user: String,
+    pub(crate) at: WallTime,
+    pub(crate) origin: String,
+    pub(crate) comment: Option<String>,
+}
+
+/// The state.
+///
+/// Invariant: it is changed by `apply` alone, and by nothing outside the entry. `revision` rises by one with each
+/// committed decision or rollback. `outcomes` holds commits only.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(crate) schema_id: Digest,
+    pub(crate) revision: Revision,
+    /// Running.
+    pub(crate) shared: Tree,
+    pub(crate) members: Vec<Member>,
+    pub(crate) locks: Vec<Lock>,
+    pub(crate) confirmed: Option<ConfirmedCommit>,
+    pub(crate) outcomes: imbl::OrdMap<TxId, Revision>,
+    /// Locks taken and released by requests that their origin has not closed yet.
+    pub(crate) control: imbl::OrdSet<TxId>,
+    /// The newest `HISTORY_MAX` commits, oldest first.
+    pub(crate) history: imbl::Vector<Committed>,
+    /// The first wire session-id that no boot has received.
+    pub(crate) next_session_id: u32,
+}
+
+impl State {
+    /// The state before the first entry. Its schema is none: which one the data are valid under is said by the log.
+    pub(crate) fn new(shared: Tree) -> Self {
+        Self {
+            schema_id: Digest::default(),
+            revision: Revision(0),
+            shared,
+            members: Vec::new(),
+            locks: Vec::new(),
+            confirmed: None,
+            outcomes: imbl::OrdMap::new(),
+            control: imbl::OrdSet::new(),
+            history: imbl::Vector::new(),
+            next_session_id: 1,
+        }
+    }
+
+    /// The member `incarnation`.
+    pub(crate) fn member(&self, incarnation: Incarnation) -> Option<&Member> {
+        self.members.iter().find(|member| member.incarnation == incarnation)
+    }
+
+    /// The session belongs to a boot that is the newest of its member, and it has not ended.
+    pub(crate) fn is_alive(&self, session: SessionKey) -> bool {
+        self.member(session.incarnation).is_some_and(|member| {
+            member.boot.counter == session.boot && !member.ended.contains(&session.id)
+        })
+    }
+
+    /// The lock on `target`.
+    pub(crate) fn lock(&self, target: LockTarget) -> Option<&Lock> {
+        self.locks.iter().find(|lock| lock.target == target)
+    }
+
+    /// Adds a line to the history and forgets the oldest beyond the limit, with its outcome.
+    pub(crate) fn record(&mut self, line: Committed) {
+        if let Some(txid) = line.txid {
+            self.outcomes.insert(txid, line.revision);
+        }
+        self.history.push_back(line);
+        while self.history.len() > HISTORY_MAX {
+            if let Some(txid) = self.history.pop_front().and_then(|oldest| oldest.txid) {
+                self.outcomes.remove(&txid);
+            }
+        }
+    }
+}

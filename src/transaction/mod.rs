@@ -1,0 +1,3 @@
+//! The transaction engine: phases, participants, confirmed commit.
+
+pub(crate) mod confirmed;

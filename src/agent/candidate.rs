@@ -7,8 +7,8 @@ use crate::base::ids::{Revision, SessionKey};
 use crate::base::time::{Now, WallTime};
 use crate::datastore::candidate::Candidate;
 use crate::datastore::edit::Edit;
-use crate::netconf::error::RpcError;
 use crate::datastore::store::Datastore;
+use crate::netconf::error::RpcError;
 use crate::netconf::operation::{Request, TestOption};
 use crate::netconf::state::LockState;
 use crate::yang::tree::Tree;
@@ -68,7 +68,11 @@ impl Agent {
     }
 
     /// The request waits for the outcome of the candidate's commit.
-    pub(super) fn candidate_must_wait(&mut self, (reply, session): From, request: &Request) -> bool {
+    pub(super) fn candidate_must_wait(
+        &mut self,
+        (reply, session): From,
+        request: &Request,
+    ) -> bool {
         match &mut self.candidate {
             Some(own) if own.busy => {
                 own.waiting.push_back((reply, session, request.clone()));
@@ -104,12 +108,9 @@ impl Agent {
         }
     }
 
-    /// Its commit changes nothing: it is what the head is, and follows it.
+    /// Its commit changes nothing: it is what the head is. It follows running there, before the commit is answered.
     pub(super) fn candidate_unchanged(&mut self) {
-        let Some(own) = &mut self.candidate else { return };
-        if self.head.last_index().is_none() {
-            own.candidate.discard(self.state.revision, &self.state.shared);
-        }
+        self.discard();
     }
 
     /// The tree that a commit of the candidate would make of the head: the candidate's changes on it, or the paths
@@ -122,9 +123,11 @@ impl Agent {
         let own = self.candidate.as_ref().ok_or_else(no_candidate)?;
         own.candidate.rebase(&self.parameters.schema, revision, head).map_err(|conflicts| {
             let conflict = |path| {
-                fault::operation_failed("running was changed here since the candidate's edits began")
-                    .tagged("quorate:conflict")
-                    .at(path)
+                fault::operation_failed(
+                    "running was changed here since the candidate's edits began",
+                )
+                .tagged("quorate:conflict")
+                .at(path)
             };
             conflicts.into_iter().map(conflict).collect()
         })
@@ -143,7 +146,7 @@ impl Agent {
         let mut edited = own.candidate.clone();
         edited.edit(&schema, edit).map_err(|error| fault::of_data(vec![error]))?;
         if matches!(test_option, TestOption::TestThenSet | TestOption::TestOnly) {
-            self.judge(edited.tree())?;
+            self.settle(&self.state.shared, edited.tree())?;
         }
         if test_option != TestOption::TestOnly {
             self.node_candidate()?.candidate = edited;
@@ -215,7 +218,14 @@ impl Agent {
     /// The end of a session: its lock of the candidate with what was not committed.
     pub(super) fn release_candidate(&mut self, session: SessionKey) {
         let Some(own) = &mut self.candidate else { return };
-        own.waiting.retain(|(_, waiting, _)| *waiting != session);
+        let waiting = std::mem::take(&mut own.waiting);
+        let (over, others): (VecDeque<_>, _) =
+            waiting.into_iter().partition(|(_, waiting, _)| *waiting == session);
+        own.waiting = others;
+        for (reply, _, _) in over {
+            let error = fault::operation_failed("the session is over");
+            self.effects.answers.push((reply, Answer::Errors(vec![error])));
+        }
         if own.lock.take_if(|(holder, _)| *holder == session).is_some() {
             self.discard();
         }

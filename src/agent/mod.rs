@@ -4,8 +4,8 @@
 //! then NETCONF opens. Requests on the candidate are decided here and now; requests on running become entries that
 //! are evaluated on the `head`, the state after everything proposed, and answered when they are applied.
 
-pub(crate) mod event;
 pub(crate) mod effects;
+pub(crate) mod event;
 
 mod applied;
 mod candidate;
@@ -14,6 +14,7 @@ mod head;
 mod requests;
 mod sessions;
 pub(crate) mod slot;
+mod start;
 mod transactions;
 
 #[cfg(test)]
@@ -25,10 +26,10 @@ use crate::base::time::{Now, Timestamp};
 use crate::datastore::edit::Edit;
 use crate::datastore::store::Datastores;
 use crate::netconf::state::{LockState, SessionState, View};
+use crate::raft::{LogPosition, Ready, ReadyNumber, SnapshotMeta};
 use crate::replication::state::{LockTarget, State};
 use crate::yang::schema::Schema;
 use candidate::NodeCandidate;
-use crate::raft::{LogPosition, Ready, ReadyNumber, SnapshotMeta};
 use effects::{Effects, Persist};
 use event::{Answer, ReplyTo, SessionEvent};
 use head::Head;
@@ -68,6 +69,8 @@ enum Phase {
     /// Its own `NodeUp` is on the way, then what a restart ends, then the initial content.
     Starting,
     Ready,
+    /// The log or the models do not let it go on. Nothing is applied or decided any more.
+    Stopped,
 }
 
 /// The agent.
@@ -85,6 +88,8 @@ pub(crate) struct Agent {
     sessions: BTreeMap<SessionId, Session>,
     /// Wire ids that this boot may still give: from the first to below the second.
     session_ids: (u32, u32),
+    /// More are on their way through the log.
+    session_ids_asked: bool,
     candidate: Option<NodeCandidate>,
     pending: BTreeMap<TxId, Pending>,
     next_seq: u64,
@@ -132,6 +137,7 @@ impl Agent {
             phase: Phase::Recovering,
             sessions: BTreeMap::new(),
             session_ids: (0, 0),
+            session_ids_asked: false,
             candidate,
             pending: BTreeMap::new(),
             next_seq: 1,

@@ -5,11 +5,11 @@ use super::transactions::{Content, Transaction, Work};
 use super::{Agent, fault};
 use crate::base::ids::SessionKey;
 use crate::base::time::Now;
-use crate::netconf::error::RpcError;
 use crate::datastore::store::Datastore;
+use crate::netconf::error::RpcError;
 use crate::netconf::operation::{Commit, ConfigSource, Request, TestOption};
 use crate::replication::state::LockTarget;
-use crate::transaction::confirmed::Ask;
+use crate::transaction::confirmed::{Ask, commit_step};
 use crate::yang::tree::Tree;
 
 /// Whose request it is.
@@ -30,9 +30,8 @@ impl Agent {
     }
 
     fn touches_candidate(&self, request: &Request) -> bool {
-        let is_candidate = |source: &ConfigSource| {
-            matches!(source, ConfigSource::Datastore(Datastore::Candidate))
-        };
+        let is_candidate =
+            |source: &ConfigSource| matches!(source, ConfigSource::Datastore(Datastore::Candidate));
         match request {
             Request::EditConfig { target, .. }
             | Request::Lock { target }
@@ -43,7 +42,9 @@ impl Agent {
             }
             Request::Validate { source } => is_candidate(source),
             Request::Commit(_) | Request::DiscardChanges => true,
-            Request::CloseSession | Request::KillSession { .. } | Request::CancelCommit { .. } => false,
+            Request::CloseSession | Request::KillSession { .. } | Request::CancelCommit { .. } => {
+                false
+            }
         }
     }
 
@@ -103,6 +104,7 @@ impl Agent {
             at: now.wall,
             content,
             ask: None,
+            confirms: false,
             test_only,
             comment: None,
         };
@@ -122,6 +124,7 @@ impl Agent {
             user: self.user_of(from.1),
             at: now.wall,
             content: Content::Candidate,
+            confirms: self.may_confirm(from.1, &ask),
             ask: Some(ask),
             test_only: false,
             comment: None,
@@ -129,6 +132,11 @@ impl Agent {
         self.set_candidate_busy();
         self.submit(now, Work::Transaction(Box::new(transaction)));
         Ok(())
+    }
+
+    fn may_confirm(&self, session: SessionKey, ask: &Ask) -> bool {
+        let pending = self.head.state().and_then(|head| head.confirmed.as_ref());
+        pending.is_some() && commit_step(pending, session, ask).is_ok()
     }
 
     fn copy_config(
@@ -186,6 +194,7 @@ impl Agent {
             at: now.wall,
             content: Content::Validate(tree),
             ask: None,
+            confirms: false,
             test_only: true,
             comment: None,
         };

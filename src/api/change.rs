@@ -4,7 +4,8 @@ use crate::base::ids::{Revision, SessionId};
 use crate::yang::path::{InstancePath, Selector};
 use crate::yang::schema::{NodeId, Schema};
 use crate::yang::tree::{
-    Change as TreeChange, ChildRef, Container, Diff, EntriesChange, EntryChange, Key, LeafList, List, Text, Tree, diff,
+    Change as TreeChange, ChildRef, Container, Diff, EntriesChange, EntryChange, Key, LeafList,
+    List, Text, Tree, diff,
 };
 use std::sync::Arc;
 
@@ -202,7 +203,13 @@ impl Walk<'_> {
         Selector::Keys(keys.map(|key| Text::new(entry.leaf(*key).unwrap_or_default())).collect())
     }
 
-    fn list(&mut self, path: &InstancePath, node: NodeId, change: &EntriesChange<Container, Diff>, sides: Sides<'_>) {
+    fn list(
+        &mut self,
+        path: &InstancePath,
+        node: NodeId,
+        change: &EntriesChange<Container, Diff>,
+        sides: Sides<'_>,
+    ) {
         let (old, new) = (list_of(sides.0, node), list_of(sides.1, node));
         match change {
             EntriesChange::Created(entries) => {
@@ -217,7 +224,8 @@ impl Walk<'_> {
             }
             EntriesChange::Changed { entries, placed } => {
                 for (key, entry) in entries {
-                    let sides = (old.and_then(|list| list.get(key)), new.and_then(|list| list.get(key)));
+                    let sides =
+                        (old.and_then(|list| list.get(key)), new.and_then(|list| list.get(key)));
                     let Some(either) = sides.1.or(sides.0) else { continue };
                     let here = path.child(node, self.keys(node, either));
                     self.existence(&here, sides);
@@ -226,7 +234,8 @@ impl Walk<'_> {
                     }
                 }
                 for key in placed.iter().map(|placed| &placed.key) {
-                    let both = (old.and_then(|list| list.get(key)), new.and_then(|list| list.get(key)));
+                    let both =
+                        (old.and_then(|list| list.get(key)), new.and_then(|list| list.get(key)));
                     if let (Some(_), Some(entry)) = both {
                         let here = path.child(node, self.keys(node, entry));
                         self.push(&here, ItemKind::Moved, (None, None));
@@ -236,12 +245,21 @@ impl Walk<'_> {
         }
     }
 
-    fn leaf_list(&mut self, path: &InstancePath, node: NodeId, change: &EntriesChange<Text, Text>, sides: Sides<'_>) {
+    fn leaf_list(
+        &mut self,
+        path: &InstancePath,
+        node: NodeId,
+        change: &EntriesChange<Text, Text>,
+        sides: Sides<'_>,
+    ) {
         let (old, new) = (leaf_list_of(sides.0, node), leaf_list_of(sides.1, node));
-        let value = |list: Option<&LeafList>, key: &Key| list.and_then(|list| list.get(key)).cloned();
+        let value =
+            |list: Option<&LeafList>, key: &Key| list.and_then(|list| list.get(key)).cloned();
         let keys: Vec<&Key> = match change {
             EntriesChange::Created(entries) => entries.iter().map(|(key, _)| key).collect(),
-            EntriesChange::Removed(_) => old.iter().flat_map(|list| list.iter()).map(|(key, _)| key).collect(),
+            EntriesChange::Removed(_) => {
+                old.iter().flat_map(|list| list.iter()).map(|(key, _)| key).collect()
+            }
             EntriesChange::Changed { entries, placed } => {
                 let moved = placed.iter().map(|placed| &placed.key);
                 let changed: std::collections::BTreeSet<&Key> =
@@ -289,7 +307,9 @@ fn container_of(side: Option<&Container>, node: NodeId) -> Option<&Container> {
 fn list_of(side: Option<&Container>, node: NodeId) -> Option<&List> {
     match side?.get(node)? {
         ChildRef::List(list) => Some(list),
-        ChildRef::Leaf(_) | ChildRef::Any(_) | ChildRef::Container(_) | ChildRef::LeafList(_) => None,
+        ChildRef::Leaf(_) | ChildRef::Any(_) | ChildRef::Container(_) | ChildRef::LeafList(_) => {
+            None
+        }
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) const AGENT_QUEUE_MAX: usize = 4096;
 pub(crate) const AGENT_BATCH_MAX: usize = 512;
 /// Bytes of one log record.
 pub(crate) const LOG_RECORD_BYTES_MAX: usize = 1 << 30;
+/// Bytes of one log entry, so that a record has room for it. A larger change is refused.
+pub(crate) const LOG_ENTRY_BYTES_MAX: usize = LOG_RECORD_BYTES_MAX - (1 << 20);
 /// Bytes of a preallocated segment of the log. A longer record has a segment of its own.
 pub(crate) const LOG_SEGMENT_BYTES: u64 = 16 << 20;
 /// Bytes of log after which a snapshot is taken.

@@ -4,9 +4,9 @@
 //! the answers leave. While the disk works, the next batch gathers.
 
 use super::participants::Participants;
-use crate::agent::{Agent, StorageSpace};
 use crate::agent::effects::Effects;
 use crate::agent::event::{Answer, End, ReplyTo};
+use crate::agent::{Agent, StorageSpace};
 use crate::api::hook::{CallId, HookAnswer};
 use crate::base::ids::LogIndex;
 use crate::base::limits::{
@@ -222,7 +222,9 @@ impl Engine {
         if let Some(why) = effects.fatal {
             return Err(EngineError::Fatal(why));
         }
-        if effects.ready && let Some(ready) = self.ready.take() {
+        if effects.ready
+            && let Some(ready) = self.ready.take()
+        {
             // The daemon may be ending already.
             ready.send(()).ok();
         }
@@ -236,7 +238,10 @@ impl Engine {
             Ok(()) => Ok(()),
             Err(LogError::NoSpace) => {
                 let released = Reserve::default().release(&*self.disk)?;
-                tracing::error!(released, "the disk is full; changes are refused until there is space");
+                tracing::error!(
+                    released,
+                    "the disk is full; changes are refused until there is space"
+                );
                 self.agent.set_storage(StorageSpace::Full);
                 Ok(self.log.flush()?)
             }

@@ -78,18 +78,21 @@ impl Worker {
                 }
                 Call::Rewrite { id, change } => {
                     let change = self.change(change, Revision(0));
-                    let answer = self.guarded("rewrite", |participant| participant.rewrite(&change));
+                    let answer =
+                        self.guarded("rewrite", |participant| participant.rewrite(&change));
                     let answer = self.amendment(answer);
                     self.answer(id, answer);
                 }
                 Call::Validate { id, change } => {
                     let change = self.change(change, Revision(0));
-                    let verdict = self.guarded("validate", |participant| participant.validate(&change));
+                    let verdict =
+                        self.guarded("validate", |participant| participant.validate(&change));
                     self.answer(id, yes_or_no(verdict));
                 }
                 Call::Prepare { id, change } => {
                     let change = self.change(change, Revision(0));
-                    let verdict = self.guarded("prepare", |participant| participant.prepare(&change));
+                    let verdict =
+                        self.guarded("prepare", |participant| participant.prepare(&change));
                     self.answer(id, yes_or_no(verdict));
                 }
                 Call::Commit { revision, change } => {
@@ -108,7 +111,11 @@ impl Worker {
     }
 
     /// Calls the participant. `None` if it panicked.
-    fn guarded<T>(&mut self, hook: &str, call: impl FnOnce(&mut dyn Participant) -> T) -> Option<T> {
+    fn guarded<T>(
+        &mut self,
+        hook: &str,
+        call: impl FnOnce(&mut dyn Participant) -> T,
+    ) -> Option<T> {
         let participant = &mut *self.participant;
         let result = catch_unwind(AssertUnwindSafe(|| call(participant)));
         if result.is_err() {

@@ -7,7 +7,7 @@ use crate::agent::slot::Registration as SlotRegistration;
 use crate::agent::{Agent, Parameters};
 use crate::api::hook::ParticipantId;
 use crate::api::participant::{Participant, Registration};
-use crate::base::ids::{Boot, Incarnation};
+use crate::base::ids::{Boot, ClusterId, Incarnation, Lineage};
 use crate::base::limits::PARTICIPANTS_MAX;
 use crate::datastore::edit::Edit;
 use crate::datastore::store::{Datastores, Presence, RunningAccess};
@@ -16,7 +16,7 @@ use crate::io::random;
 use crate::netconf::state::View;
 use crate::raft::{LogPosition, Node, NodeConfig, RecoveredLog};
 use crate::replication::state::State;
-use crate::storage::{ClusterId, Disk, Identity, Lineage, LogOptions, Recovered, SnapshotReader, recover};
+use crate::storage::{Disk, Identity, LogOptions, Recovered, SnapshotReader, recover};
 use crate::yang::schema::Schema;
 use crate::yang::tree::{Seed, Tree};
 use anyhow::Context;
@@ -67,9 +67,10 @@ pub(crate) fn start(
     };
     let agent = Agent::new(parameters, node, state, base);
     let (answers, hook_answers) = tokio::sync::mpsc::channel(PARTICIPANTS_MAX);
-    let numbered = participants.into_iter().zip(0..).map(|((registration, participant), number)| {
-        (ParticipantId(number), registration.name, participant)
-    });
+    let numbered =
+        participants.into_iter().zip(0..).map(|((registration, participant), number)| {
+            (ParticipantId(number), registration.name, participant)
+        });
     let participants = Participants::start(numbered.collect(), schema, &answers)?;
     let schema = Arc::clone(schema);
     Ok(engine::start(Parts { agent, disk, log, schema, participants, hook_answers, view })?)
@@ -81,8 +82,7 @@ pub(crate) fn datastores(configuration: &Configuration) -> anyhow::Result<Datast
         value::RunningAccess::ReadWrite => RunningAccess::ReadWrite,
         value::RunningAccess::ThroughCandidate => RunningAccess::ThroughCandidate,
     };
-    let candidate =
-        if configuration.datastores.candidate { Presence::On } else { Presence::Off };
+    let candidate = if configuration.datastores.candidate { Presence::On } else { Presence::Off };
     Ok(Datastores::new(running, candidate, Presence::Off)?)
 }
 
@@ -123,7 +123,7 @@ fn recovered_state(
 ) -> anyhow::Result<State> {
     let Some(snapshot) = &raft.snapshot else {
         let seed = Seed(u128::from_le_bytes(identity.tree_seed));
-        return Ok(State::new(schema.schema_id, Tree::empty(seed)));
+        return Ok(State::new(Tree::empty(seed)));
     };
     let mut reader = SnapshotReader::open(Arc::clone(disk), snapshot.position.index)?;
     let mut bytes = Vec::new();

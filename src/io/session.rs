@@ -134,6 +134,9 @@ impl Service for Sessions {
                 EndCause::Dropped
             }),
         };
+        if cause == EndCause::Dropped {
+            self.server.statistics.session_dropped();
+        }
         self.end(key, cause).await;
         cause
     }

@@ -2,7 +2,9 @@
 
 use super::entry::{Body, Decision, Entry, RequestHead};
 use super::state::{Committed, Lock, LockTarget, Member, State};
-use crate::base::ids::{Boot, Digest, Incarnation, LogIndex, Revision, SessionId, SessionKey, Term, TxId};
+use crate::base::ids::{
+    Boot, Digest, Incarnation, LogIndex, Revision, SessionId, SessionKey, Term, TxId,
+};
 use crate::base::limits::SESSION_ID_BLOCK;
 use crate::base::time::WallTime;
 use crate::transaction::confirmed::{ConfirmedCommit, Step};
@@ -26,7 +28,8 @@ pub(crate) enum Applied {
     Known,
     /// It took effect.
     Done(Effect),
-    /// The data that it makes are not those that it states: this member must not serve any more.
+    /// The data that it was evaluated on, or that it makes, are not those that it states: this member must not serve
+    /// any more.
     Diverged { stated: Digest, found: Digest },
     /// It changes what the schema in use does not have.
     Unreadable(String),
@@ -113,16 +116,13 @@ fn node_up(state: &mut State, incarnation: Incarnation, boot: Boot, name: &str) 
     let session_ids = next_block(state);
     let floor = 0;
     let ended = imbl::OrdSet::new();
-    let member =
-        Member { incarnation, name: name.to_owned(), boot, floor, ended, session_ids };
+    let member = Member { incarnation, name: name.to_owned(), boot, floor, ended, session_ids };
     let earlier =
         |session: &SessionKey| session.incarnation == incarnation && session.boot < boot.counter;
     let over = state.locks.iter().map(|lock| lock.session).filter(earlier).collect();
     state.locks.retain(|lock| !earlier(&lock.session));
     if let Some(pending) = &mut state.confirmed {
-        pending
-            .alive
-            .retain(|(alive, counter)| *alive != incarnation || *counter >= boot.counter);
+        pending.alive.retain(|(alive, counter)| *alive != incarnation || *counter >= boot.counter);
     }
     forget_control(state, incarnation, (boot.counter, 0));
     match state.members.iter_mut().find(|member| member.incarnation == incarnation) {
@@ -191,12 +191,16 @@ fn decide(
     }
     let holds = state.revision == decision.base
         && state.schema_id == decision.schema_id
-        && data_digest(&state.shared, schema) == decision.base_digest
         && request.session.is_none_or(|session| state.is_alive(session))
         && locks_allow(state, decision)
         && step_holds(state, decision.confirmed.as_ref());
     if !holds {
         return Applied::Void;
+    }
+    // The proposer was in this term and had applied the same entries: other data here are no conflict, but a fault.
+    let found = data_digest(&state.shared, schema);
+    if found != decision.base_digest {
+        return Applied::Diverged { stated: decision.base_digest, found };
     }
     let before = state.shared.clone();
     match result(state, decision, knowledge) {
@@ -249,11 +253,7 @@ fn step_holds(state: &State, step: Option<&Step>) -> bool {
 }
 
 /// Running after the decision. A rollback restores what the state holds; everything else applies its diff.
-fn result(
-    state: &State,
-    decision: &Decision,
-    knowledge: Knowledge<'_>,
-) -> Result<Tree, String> {
+fn result(state: &State, decision: &Decision, knowledge: Knowledge<'_>) -> Result<Tree, String> {
     match (&decision.confirmed, &state.confirmed) {
         (Some(Step::Cancel { .. } | Step::Rollback { .. }), Some(pending)) => {
             Ok(pending.base.clone())
@@ -262,8 +262,9 @@ fn result(
             if let Some(tree) = knowledge.result {
                 return Ok(tree.clone());
             }
-            let diff = crate::yang::tree::decode_diff(&decision.diff, knowledge.schema, state.shared.seed)
-                .map_err(|error| error.to_string())?;
+            let diff =
+                crate::yang::tree::decode_diff(&decision.diff, knowledge.schema, state.shared.seed)
+                    .map_err(|error| error.to_string())?;
             diff.apply(&state.shared).map_err(|error| error.to_string())
         }
     }

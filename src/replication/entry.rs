@@ -1,9 +1,7 @@
 //! Log entries: everything that outlives a request.
 
 use super::state::LockTarget;
-use crate::base::ids::{
-    Boot, Digest, Incarnation, LogIndex, Revision, SessionKey, Term, TxId,
-};
+use crate::base::ids::{Boot, Digest, Incarnation, LogIndex, Revision, SessionKey, Term, TxId};
 use crate::base::time::WallTime;
 use crate::transaction::confirmed::Step;
 use serde::{Deserialize, Serialize};
@@ -20,16 +18,35 @@ pub(crate) struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Body {
     /// The first entry of a boot: ends what earlier boots of the member left, and gives it wire session-ids.
-    NodeUp { incarnation: Incarnation, boot: Boot, name: String },
+    NodeUp {
+        incarnation: Incarnation,
+        boot: Boot,
+        name: String,
+    },
     /// More wire session-ids for a boot.
-    SessionIds { incarnation: Incarnation, boot: u64 },
+    SessionIds {
+        incarnation: Incarnation,
+        boot: u64,
+    },
     /// The schema that data are valid under changes; decided after validation at start.
-    Schema { schema_id: Digest },
+    Schema {
+        schema_id: Digest,
+    },
     Decision(Box<Decision>),
-    Lock { request: RequestHead, target: LockTarget },
-    Unlock { request: RequestHead, target: LockTarget },
+    Lock {
+        request: RequestHead,
+        target: LockTarget,
+    },
+    Unlock {
+        request: RequestHead,
+        target: LockTarget,
+    },
     /// A session is over: its unconfirmed commit is rolled back, its locks are free, in this order.
-    SessionEnd { session: SessionKey, user: String, at: WallTime },
+    SessionEnd {
+        session: SessionKey,
+        user: String,
+        at: WallTime,
+    },
 }
 
 /// Who asked for an entry.

@@ -56,6 +56,14 @@ pub(crate) struct Recovered {
     pub(crate) damaged_snapshots: Vec<String>,
 }
 
+/// Reads the directory as `recover` does, and changes nothing: for an operator who wants to know. The directory must
+/// not be in use.
+pub(crate) fn verify(disk: &dyn Disk) -> Result<RecoveredLog, RecoveryError> {
+    let files = disk.list()?;
+    let (raft, _) = combine(&Scan::read(disk, &files)?, &Snapshots::read(disk, &files)?)?;
+    Ok(raft)
+}
+
 /// Reads the directory and makes the log ready to go on: what is there afterwards is durable, what was not
 /// finished is gone.
 pub(crate) fn recover(

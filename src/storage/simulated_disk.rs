@@ -365,8 +365,9 @@ impl Disk for SimulatedDisk {
             let source = io::Error::other("the disk is gone");
             return Err(DiskError::SyncFailed { file: file.to_owned(), source });
         }
-        content.synced = content.bytes.clone();
-        content.unsynced.clear();
+        for write in std::mem::take(&mut content.unsynced) {
+            put(&mut content.synced, &write);
+        }
         Ok(())
     }
 

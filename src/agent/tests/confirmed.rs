@@ -40,7 +40,10 @@ fn a_failed_follow_up_leaves_timer_and_token() {
     world.ok(session, confirmed(10, Some("t"), None));
     world.wait(6_000);
     world.stage(session, "b", "13");
-    assert_eq!(world.error(session, confirmed(10, Some("u"), Some("t"))).0, ErrorTag::OperationFailed);
+    assert_eq!(
+        world.error(session, confirmed(10, Some("u"), Some("t"))).0,
+        ErrorTag::OperationFailed
+    );
     assert_eq!(world.error(other, commit(Some("u"))).0, ErrorTag::InvalidValue);
     world.ok(session, Request::DiscardChanges);
     world.wait(4_000);

@@ -28,10 +28,7 @@ fn the_candidate_cannot_be_locked_while_it_is_modified_and_unlock_discards() {
     let (holder, other) = (world.open(), world.open());
     let lock = || Request::Lock { target: Datastore::Candidate };
     world.stage(other, "a", "x");
-    assert_eq!(
-        world.error(holder, lock()),
-        (ErrorTag::LockDenied, vec![ErrorInfo::SessionId(0)])
-    );
+    assert_eq!(world.error(holder, lock()), (ErrorTag::LockDenied, vec![ErrorInfo::SessionId(0)]));
     world.ok(other, Request::DiscardChanges);
     world.ok(holder, lock());
     assert_eq!(world.error(other, Request::DiscardChanges).0, ErrorTag::InUse);

@@ -1,22 +1,25 @@
 //! The agent driven by hand: every write is durable at once, unless a test says otherwise.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "tests name what they mean")]
+
 mod confirmed;
 mod locks;
 mod participants;
 mod running;
 mod sessions;
+mod start;
 
 use super::effects::Effects;
 use super::event::{Answer, Client, EndCause, ReplyTo, SessionEvent};
 use super::slot::Registration;
 use super::{Agent, Parameters};
-use crate::datastore::store::{Datastores, Presence, RunningAccess};
 use crate::api::hook::{Call, CallId, HookAnswer, HookCall, ParticipantId};
 use crate::base::ids::{Boot, Incarnation, SessionId, SessionKey};
 use crate::base::time::{Now, Timestamp, WallTime};
 use crate::datastore::edit::{DefaultOperation, Edit, EditNode, EditValue, Operation};
-use crate::netconf::error::{ErrorInfo, ErrorTag};
 use crate::datastore::store::Datastore;
+use crate::datastore::store::{Datastores, Presence, RunningAccess};
+use crate::netconf::error::{ErrorInfo, ErrorTag};
 use crate::netconf::operation::{Commit, ConfigSource, Confirmed, Request, TestOption};
 use crate::netconf::state::{Counters, Transport, View};
 use crate::raft::{HardState, LogWrite, Node, NodeConfig, RecoveredLog};
@@ -48,7 +51,12 @@ struct World {
     participants: Vec<Registration>,
 }
 
-fn new_agent(schema: &Arc<Schema>, boot: u64, log: RecoveredLog, participants: Vec<Registration>) -> Agent {
+fn new_agent(
+    schema: &Arc<Schema>,
+    boot: u64,
+    log: RecoveredLog,
+    participants: Vec<Registration>,
+) -> Agent {
     let config = NodeConfig {
         id: Incarnation(1),
         voters: vec![Incarnation(1)],
@@ -68,7 +76,7 @@ fn new_agent(schema: &Arc<Schema>, boot: u64, log: RecoveredLog, participants: V
         initial: None,
         participants,
     };
-    let state = State::new(schema.schema_id, Tree::empty(Seed(1)));
+    let state = State::new(Tree::empty(Seed(1)));
     Agent::new(parameters, node, state, base)
 }
 
@@ -134,12 +142,21 @@ impl World {
         }
     }
 
+    /// A restart with other models, and modules named `m` and `n`.
+    fn restart_with(&mut self, modules: &[(&str, &str)]) {
+        self.schema = crate::yang::libyang::compile_for_test(modules);
+        self.restart();
+    }
+
     /// kill -9 and a new start on what was durable.
     fn restart(&mut self) {
         self.boot += 1;
         self.ready = false;
+        self.fatal = None;
+        self.view = None;
         self.answers.clear();
-        self.agent = new_agent(&self.schema, self.boot, self.log.clone(), self.participants.clone());
+        self.agent =
+            new_agent(&self.schema, self.boot, self.log.clone(), self.participants.clone());
         self.agent.start();
         self.settle();
     }
@@ -160,11 +177,8 @@ impl World {
 
     #[track_caller]
     fn ask(&mut self, session: SessionKey, request: Request) -> Answer {
-        let reply = self.send(SessionEvent::Request {
-            session,
-            message_id: "1".to_owned(),
-            request,
-        });
+        let reply =
+            self.send(SessionEvent::Request { session, message_id: "1".to_owned(), request });
         self.answers.remove(&reply).expect("an answer")
     }
 
@@ -255,7 +269,9 @@ impl World {
     /// Answers the open call.
     fn hook_says(&mut self, answer: HookAnswer) {
         let id = self.hooks.iter().rev().find_map(|hook| match &hook.call {
-            Call::Rewrite { id, .. } | Call::Validate { id, .. } | Call::Prepare { id, .. } => Some(*id),
+            Call::Rewrite { id, .. } | Call::Validate { id, .. } | Call::Prepare { id, .. } => {
+                Some(*id)
+            }
             Call::Start { .. } | Call::Commit { .. } | Call::Abort { .. } => None,
         });
         self.agent.hook_answered(self.now(), id.expect("a call"), answer);
@@ -307,4 +323,3 @@ fn registration(id: u32, priority: i32) -> Registration {
         rewrites: false,
     }
 }
-

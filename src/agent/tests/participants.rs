@@ -58,7 +58,8 @@ fn a_silent_participant_refuses_at_its_deadline_and_the_next_change_goes_on() {
         message_id: "1".into(),
         request: edit.clone(),
     });
-    let second = world.send(SessionEvent::Request { session: other, message_id: "1".into(), request: edit });
+    let second =
+        world.send(SessionEvent::Request { session: other, message_id: "1".into(), request: edit });
     world.wait(99);
     assert!(!world.answers.contains_key(&first));
     world.wait(1);

@@ -47,7 +47,10 @@ fn disjoint_changes_are_rebased_and_overlapping_ones_conflict() {
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!((world.running(), world.candidate()), ("a=theirs b=5".to_owned(), "a=again b=5".to_owned()));
+    assert_eq!(
+        (world.running(), world.candidate()),
+        ("a=theirs b=5".to_owned(), "a=again b=5".to_owned())
+    );
 }
 
 #[test]
@@ -57,7 +60,8 @@ fn copies_replace_the_whole_target() {
     world.stage(session, "a", "x");
     world.ok(session, commit(None));
     world.stage(session, "b", "1");
-    let copy = |source, target| Request::CopyConfig { source: ConfigSource::Datastore(source), target };
+    let copy =
+        |source, target| Request::CopyConfig { source: ConfigSource::Datastore(source), target };
     world.ok(session, copy(Datastore::Candidate, Datastore::Running));
     assert_eq!(world.running(), "a=x b=1");
     world.ok(session, copy(Datastore::Running, Datastore::Candidate));

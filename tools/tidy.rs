@@ -394,11 +394,12 @@ fn test_lines(code: &[String]) -> Vec<bool> {
             at += 1;
             continue;
         }
-        let mut depth = 0_i64;
+        let mut depth = 0;
         loop {
             test[at] = true;
             let line = &code[at];
-            depth += line.matches('{').count() as i64 - line.matches('}').count() as i64;
+            depth += line.matches('{').count();
+            depth -= line.matches('}').count();
             let attribute = line.trim_start().starts_with("#[") && !line.contains(" mod ");
             let over = depth == 0 && !attribute && (line.contains('}') || line.contains(';'));
             at += 1;

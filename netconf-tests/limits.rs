@@ -13,10 +13,7 @@ use std::time::{Duration, Instant};
 const GET: &str = "<get-config><source><running/></source></get-config>";
 
 fn with_sessions(settings: &str) -> Agent {
-    Agent::start_with(Settings {
-        file: format!("[sessions]\n{settings}\n"),
-        ..Settings::default()
-    })
+    Agent::start_with(Settings { file: format!("[sessions]\n{settings}\n"), ..Settings::default() })
 }
 
 /// Resident memory of a process in bytes.
@@ -43,9 +40,10 @@ fn sessions_beyond_the_limit_are_refused() {
     let replacement = eventually("a place is free", || {
         let mut wire = agent.connect();
         wire.send(
-            format!("{}{END_OF_MESSAGE}", crate::support::session::hello(&[
-                crate::support::session::BASE_10
-            ]))
+            format!(
+                "{}{END_OF_MESSAGE}",
+                crate::support::session::hello(&[crate::support::session::BASE_10])
+            )
             .as_bytes(),
         );
         wire.until(END_OF_MESSAGE.as_bytes()).map(|_| wire)
@@ -121,7 +119,10 @@ fn depth_is_limited() {
                 }
                 if !answered {
                     let tag = &reply.error().tag;
-                    assert!(["too-big", "malformed-message", "operation-failed"].contains(&tag.as_str()));
+                    assert!(
+                        ["too-big", "malformed-message", "operation-failed"]
+                            .contains(&tag.as_str())
+                    );
                 }
             }
         }
@@ -133,9 +134,8 @@ fn depth_is_limited() {
 #[test]
 fn attributes_are_limited() {
     let agent = Agent::start();
-    let attributes = |count: usize| -> String {
-        (0..count).map(|n| format!(" a{n}=\"x\"")).collect()
-    };
+    let attributes =
+        |count: usize| -> String { (0..count).map(|n| format!(" a{n}=\"x\"")).collect() };
     let mut session = agent.session();
     session.send_message(&format!(
         "<rpc xmlns=\"{BASE}\" message-id=\"1\"{}>{GET}</rpc>",
@@ -204,8 +204,7 @@ fn a_client_that_does_not_read_is_held_back() {
     stream.set_write_timeout(Some(Duration::from_millis(300))).expect("a timeout");
     let hello = crate::support::session::hello(&[crate::support::session::BASE_10]);
     stream.write_all(format!("{hello}{END_OF_MESSAGE}").as_bytes()).expect("a hello");
-    let request =
-        format!("<rpc xmlns=\"{BASE}\" message-id=\"1\">{GET}</rpc>{END_OF_MESSAGE}");
+    let request = format!("<rpc xmlns=\"{BASE}\" message-id=\"1\">{GET}</rpc>{END_OF_MESSAGE}");
     // 64 requests may be in flight; then the agent stops reading and the socket fills.
     let mut sent = 0;
     while sent < 100_000 && stream.write_all(request.as_bytes()).is_ok() {
@@ -252,8 +251,10 @@ fn noise_ends_its_session_only() {
     let agent = Agent::start();
     let mut chance = crate::support::Chance::new(20_261_121);
     let mut observer = agent.session();
-    let good = format!("<rpc xmlns=\"{BASE}\" message-id=\"1\"><get-config><source><running/>\
-        </source><filter type=\"subtree\"><top xmlns=\"urn:quorate:test\"/></filter></get-config></rpc>");
+    let good = format!(
+        "<rpc xmlns=\"{BASE}\" message-id=\"1\"><get-config><source><running/>\
+        </source><filter type=\"subtree\"><top xmlns=\"urn:quorate:test\"/></filter></get-config></rpc>"
+    );
     for round in 0..300 {
         let mut message = good.clone().into_bytes();
         for _ in 0..=chance.below(4) {

@@ -20,7 +20,9 @@
 mod support;
 
 mod durability;
+mod interop;
 mod limits;
+mod participants;
 mod rfc6022_monitoring;
 mod rfc6241_candidate_commit;
 mod rfc6241_confirmed_commit;
@@ -33,5 +35,6 @@ mod rfc6241_operations;
 mod rfc6242_framing;
 mod rfc7950_errors;
 mod rfc8525_library;
+mod ssh;
 mod starting;
 mod unix;

@@ -125,8 +125,10 @@ fn every_listed_schema_can_be_fetched() {
         found.insert(identifier);
         for statement in ["import ", "include "] {
             for line in data.text.lines().filter_map(|line| line.trim().strip_prefix(statement)) {
-                let name: String =
-                    line.chars().take_while(|c| c.is_alphanumeric() || "-_.".contains(*c)).collect();
+                let name: String = line
+                    .chars()
+                    .take_while(|c| c.is_alphanumeric() || "-_.".contains(*c))
+                    .collect();
                 let listed = all
                     .child("schemas")
                     .all("schema")
@@ -180,7 +182,11 @@ fn get_schema_gives_the_file() {
     for name in ["quorate-test", "quorate-test-old-part"] {
         let file = crate::support::agent::root().join(format!("netconf-tests/yang/{name}.yang"));
         let text = std::fs::read_to_string(file).expect("the model");
-        for more in ["", "<format>yang</format>", "<format xmlns:m=\"urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring\">m:yang</format>"] {
+        for more in [
+            "",
+            "<format>yang</format>",
+            "<format xmlns:m=\"urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring\">m:yang</format>",
+        ] {
             let reply = session.request(&get_schema(name, more));
             assert_eq!(reply.element.child("data").text.trim(), text.trim());
         }

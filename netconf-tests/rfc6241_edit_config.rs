@@ -76,10 +76,26 @@ fn operations_on_leafs() {
         row("", "<top><name>b</name></top>", Ok("<top><name>b</name></top>")),
         row(A, "<top><name>b</name></top>", Ok("<top><name>b</name></top>")),
         row(A, "<top><size>3</size></top>", Ok("<top><name>a</name><size>3</size></top>")),
-        row("", "<top><name nc:operation=\"merge\">b</name></top>", Ok("<top><name>b</name></top>")),
-        row(A, "<top><name nc:operation=\"replace\">b</name></top>", Ok("<top><name>b</name></top>")),
-        row("", "<top><name nc:operation=\"replace\">b</name></top>", Ok("<top><name>b</name></top>")),
-        row("", "<top><name nc:operation=\"create\">b</name></top>", Ok("<top><name>b</name></top>")),
+        row(
+            "",
+            "<top><name nc:operation=\"merge\">b</name></top>",
+            Ok("<top><name>b</name></top>"),
+        ),
+        row(
+            A,
+            "<top><name nc:operation=\"replace\">b</name></top>",
+            Ok("<top><name>b</name></top>"),
+        ),
+        row(
+            "",
+            "<top><name nc:operation=\"replace\">b</name></top>",
+            Ok("<top><name>b</name></top>"),
+        ),
+        row(
+            "",
+            "<top><name nc:operation=\"create\">b</name></top>",
+            Ok("<top><name>b</name></top>"),
+        ),
         row(A, "<top><name nc:operation=\"create\">b</name></top>", EXISTS),
         row(A, "<top><name nc:operation=\"create\">a</name></top>", EXISTS),
         row(A, "<top><name nc:operation=\"delete\"/></top>", Ok("")),
@@ -96,7 +112,11 @@ fn operations_on_leafs() {
 fn operations_are_inherited() {
     const FULL: &str = "<top><name>a</name><size>1</size><flag><note>n</note></flag></top>";
     check(&[
-        row(FULL, "<top nc:operation=\"replace\"><name>b</name></top>", Ok("<top><name>b</name></top>")),
+        row(
+            FULL,
+            "<top nc:operation=\"replace\"><name>b</name></top>",
+            Ok("<top><name>b</name></top>"),
+        ),
         row(
             FULL,
             "<top><flag nc:operation=\"replace\"/></top>",
@@ -110,7 +130,11 @@ fn operations_are_inherited() {
             "<top nc:operation=\"create\"><name>b</name></top>",
             Err("data-exists at /t:top"),
         ),
-        row("", "<top nc:operation=\"create\"><name>b</name></top>", Ok("<top><name>b</name></top>")),
+        row(
+            "",
+            "<top nc:operation=\"create\"><name>b</name></top>",
+            Ok("<top><name>b</name></top>"),
+        ),
         row(
             "<server><name>s</name><port>1</port><weight>2</weight></server>",
             "<server nc:operation=\"replace\"><name>s</name><port nc:operation=\"merge\">3</port></server>",
@@ -126,7 +150,11 @@ fn operations_on_containers_with_presence() {
     check(&[
         row("", FLAG, Ok(FLAG)),
         row("", "<top><flag nc:operation=\"create\"/></top>", Ok(FLAG)),
-        row(FLAG, "<top><flag nc:operation=\"create\"/></top>", Err("data-exists at /t:top/t:flag")),
+        row(
+            FLAG,
+            "<top><flag nc:operation=\"create\"/></top>",
+            Err("data-exists at /t:top/t:flag"),
+        ),
         row(FLAG, "<top><flag nc:operation=\"delete\"/></top>", Ok("")),
         row("", "<top><flag nc:operation=\"delete\"/></top>", Err("data-missing at /t:top/t:flag")),
         row("", "<top><flag nc:operation=\"remove\"/></top>", Ok("")),
@@ -168,7 +196,8 @@ fn operations_on_containers_without_presence() {
 #[test]
 fn operations_on_list_entries() {
     const S: &str = "<server><name>s</name><port>1</port></server>";
-    const TWO: &str = "<server><name>a</name></server><server><name>s</name><port>1</port></server>";
+    const TWO: &str =
+        "<server><name>a</name></server><server><name>s</name><port>1</port></server>";
     check(&[
         row("", S, Ok(S)),
         row(S, "<server><name>a</name></server>", Ok(TWO)),
@@ -220,7 +249,9 @@ fn entries_come_out_in_key_order() {
         row(
             "",
             "<server><name>c</name></server><server><name>a</name></server><server><name>b</name></server>",
-            Ok("<server><name>a</name></server><server><name>b</name></server><server><name>c</name></server>"),
+            Ok(
+                "<server><name>a</name></server><server><name>b</name></server><server><name>c</name></server>",
+            ),
         ),
         row("", "<tag>z</tag><tag>m</tag><tag>a</tag>", Ok("<tag>a</tag><tag>m</tag><tag>z</tag>")),
     ]);
@@ -249,7 +280,11 @@ fn user_ordered_entries_go_where_insert_says() {
     const AXB: &str = "<hop><id>a</id></hop><hop><id>x</id></hop><hop><id>b</id></hop>";
     const XAB: &str = "<hop><id>x</id></hop><hop><id>a</id></hop><hop><id>b</id></hop>";
     check(&[
-        row("", "<hop><id>b</id></hop><hop><id>a</id></hop>", Ok("<hop><id>b</id></hop><hop><id>a</id></hop>")),
+        row(
+            "",
+            "<hop><id>b</id></hop><hop><id>a</id></hop>",
+            Ok("<hop><id>b</id></hop><hop><id>a</id></hop>"),
+        ),
         row(AB, "<hop><id>x</id></hop>", Ok(ABX)),
         row(AB, "<hop yang:insert=\"last\"><id>x</id></hop>", Ok(ABX)),
         row(AB, "<hop yang:insert=\"first\"><id>x</id></hop>", Ok(XAB)),
@@ -260,19 +295,27 @@ fn user_ordered_entries_go_where_insert_says() {
         row(ABX, "<hop yang:insert=\"first\"><id>x</id></hop>", Ok(XAB)),
         row(XAB, "<hop yang:insert=\"after\" yang:key=\"[t:id='a']\"><id>x</id></hop>", Ok(AXB)),
         row(ABX, "<hop><id>a</id></hop>", Ok(ABX)),
-        row(ABX, "<hop nc:operation=\"replace\" yang:insert=\"after\" yang:key=\"[t:id='a']\"><id>x</id></hop>", Ok(AXB)),
+        row(
+            ABX,
+            "<hop nc:operation=\"replace\" yang:insert=\"after\" yang:key=\"[t:id='a']\"><id>x</id></hop>",
+            Ok(AXB),
+        ),
         row(AB, "<hop nc:operation=\"create\" yang:insert=\"first\"><id>x</id></hop>", Ok(XAB)),
         // In the order of the request.
         row(
             AB,
             "<hop yang:insert=\"first\"><id>y</id></hop><hop yang:insert=\"first\"><id>x</id></hop>",
-            Ok("<hop><id>x</id></hop><hop><id>y</id></hop><hop><id>a</id></hop><hop><id>b</id></hop>"),
+            Ok(
+                "<hop><id>x</id></hop><hop><id>y</id></hop><hop><id>a</id></hop><hop><id>b</id></hop>",
+            ),
         ),
         // RFC 7950, 15.7.
         row(
             AB,
             "<hop yang:insert=\"after\" yang:key=\"[t:id='z']\"><id>x</id></hop>",
-            Err("bad-attribute [missing-instance] at /t:hop[t:id='x'] (bad-attribute=key bad-element=hop)"),
+            Err(
+                "bad-attribute [missing-instance] at /t:hop[t:id='x'] (bad-attribute=key bad-element=hop)",
+            ),
         ),
     ]);
 }
@@ -281,25 +324,40 @@ fn user_ordered_entries_go_where_insert_says() {
 #[test]
 fn user_ordered_leaf_lists_and_keys_of_two_leafs() {
     const AB: &str = "<order>a</order><order>b</order>";
-    const PAIRS: &str =
-        "<pair><first>p</first><second>2</second></pair><pair><first>p</first><second>1</second></pair>";
+    const PAIRS: &str = "<pair><first>p</first><second>2</second></pair><pair><first>p</first><second>1</second></pair>";
     check(&[
         row(AB, "<order>x</order>", Ok("<order>a</order><order>b</order><order>x</order>")),
-        row(AB, "<order yang:insert=\"first\">x</order>", Ok("<order>x</order><order>a</order><order>b</order>")),
-        row(AB, "<order yang:insert=\"after\" yang:value=\"a\">x</order>", Ok("<order>a</order><order>x</order><order>b</order>")),
-        row(AB, "<order yang:insert=\"before\" yang:value=\"a\">b</order>", Ok("<order>b</order><order>a</order>")),
+        row(
+            AB,
+            "<order yang:insert=\"first\">x</order>",
+            Ok("<order>x</order><order>a</order><order>b</order>"),
+        ),
+        row(
+            AB,
+            "<order yang:insert=\"after\" yang:value=\"a\">x</order>",
+            Ok("<order>a</order><order>x</order><order>b</order>"),
+        ),
+        row(
+            AB,
+            "<order yang:insert=\"before\" yang:value=\"a\">b</order>",
+            Ok("<order>b</order><order>a</order>"),
+        ),
         row(AB, "<order nc:operation=\"delete\">a</order>", Ok("<order>b</order>")),
         row(
             AB,
             "<order yang:insert=\"after\" yang:value=\"z\">x</order>",
-            Err("bad-attribute [missing-instance] at /t:order[.='x'] (bad-attribute=value bad-element=order)"),
+            Err(
+                "bad-attribute [missing-instance] at /t:order[.='x'] (bad-attribute=value bad-element=order)",
+            ),
         ),
         row(PAIRS, "", Ok(PAIRS)),
         row(
             PAIRS,
             "<pair yang:insert=\"before\" yang:key=\"[t:first='p'][t:second='1']\"><first>q</first><second>0</second></pair>",
-            Ok("<pair><first>p</first><second>2</second></pair><pair><first>q</first><second>0</second></pair>\
-                <pair><first>p</first><second>1</second></pair>"),
+            Ok(
+                "<pair><first>p</first><second>2</second></pair><pair><first>q</first><second>0</second></pair>\
+                <pair><first>p</first><second>1</second></pair>",
+            ),
         ),
     ]);
 }
@@ -318,7 +376,10 @@ fn wrong_insert_attributes_are_refused() {
         ("<hop yang:insert=\"after\"><id>x</id></hop>", "missing-attribute"),
         ("<order yang:insert=\"before\">x</order>", "missing-attribute"),
         ("<hop yang:insert=\"after\" yang:key=\"nonsense\"><id>x</id></hop>", "bad-attribute"),
-        ("<hop yang:insert=\"after\" yang:key=\"[t:metric='1']\"><id>x</id></hop>", "bad-attribute"),
+        (
+            "<hop yang:insert=\"after\" yang:key=\"[t:metric='1']\"><id>x</id></hop>",
+            "bad-attribute",
+        ),
         ("<hop yang:insert=\"after\" yang:key=\"[none:id='a']\"><id>x</id></hop>", "bad-attribute"),
         ("<hop nc:operation=\"destroy\"><id>x</id></hop>", "bad-attribute"),
         ("<hop nc:insert=\"first\"><id>x</id></hop>", "unknown-attribute"),
@@ -335,12 +396,32 @@ fn a_case_replaces_the_other_cases() {
     const TCP: &str = "<link><tcp-port>1</tcp-port><keepalive>2</keepalive></link>";
     check(&[
         row(TCP, "<link><udp-port>3</udp-port></link>", Ok("<link><udp-port>3</udp-port></link>")),
-        row(TCP, "<link><keepalive>5</keepalive></link>", Ok("<link><tcp-port>1</tcp-port><keepalive>5</keepalive></link>")),
-        row(TCP, "<link><raw><protocol>6</protocol></raw></link>", Ok("<link><raw><protocol>6</protocol></raw></link>")),
-        row(TCP, "<link><ta:quic-port>9</ta:quic-port></link>", Ok("<link><ta:quic-port>9</ta:quic-port></link>")),
-        row("<link><ta:quic-port>9</ta:quic-port></link>", "<link><tcp-port>1</tcp-port></link>", Ok("<link><tcp-port>1</tcp-port></link>")),
+        row(
+            TCP,
+            "<link><keepalive>5</keepalive></link>",
+            Ok("<link><tcp-port>1</tcp-port><keepalive>5</keepalive></link>"),
+        ),
+        row(
+            TCP,
+            "<link><raw><protocol>6</protocol></raw></link>",
+            Ok("<link><raw><protocol>6</protocol></raw></link>"),
+        ),
+        row(
+            TCP,
+            "<link><ta:quic-port>9</ta:quic-port></link>",
+            Ok("<link><ta:quic-port>9</ta:quic-port></link>"),
+        ),
+        row(
+            "<link><ta:quic-port>9</ta:quic-port></link>",
+            "<link><tcp-port>1</tcp-port></link>",
+            Ok("<link><tcp-port>1</tcp-port></link>"),
+        ),
         row(TCP, "<link><udp-port nc:operation=\"remove\"/></link>", Ok(TCP)),
-        row(TCP, "<link><tcp-port nc:operation=\"delete\"/></link>", Ok("<link><keepalive>2</keepalive></link>")),
+        row(
+            TCP,
+            "<link><tcp-port nc:operation=\"delete\"/></link>",
+            Ok("<link><keepalive>2</keepalive></link>"),
+        ),
     ]);
     // 8.3.1: data of two cases in one request.
     let agent = Agent::start();
@@ -365,14 +446,30 @@ fn default_operations() {
     };
     const A: &str = "<top><name>a</name></top><tag>x</tag>";
     check(&[
-        merge(A, "<top><size>1</size></top>", Ok("<top><name>a</name><size>1</size></top><tag>x</tag>")),
+        merge(
+            A,
+            "<top><size>1</size></top>",
+            Ok("<top><name>a</name><size>1</size></top><tag>x</tag>"),
+        ),
         replace(A, "<top><size>1</size></top>", Ok("<top><size>1</size></top>")),
         replace(A, "", Ok("")),
         replace(A, "<order>b</order><order>a</order>", Ok("<order>b</order><order>a</order>")),
-        none(A, "<top><name nc:operation=\"replace\">b</name></top>", Ok("<top><name>b</name></top><tag>x</tag>")),
+        none(
+            A,
+            "<top><name nc:operation=\"replace\">b</name></top>",
+            Ok("<top><name>b</name></top><tag>x</tag>"),
+        ),
         none(A, "<top><name nc:operation=\"delete\"/></top>", Ok("<tag>x</tag>")),
-        none("", "<top><name nc:operation=\"create\">b</name></top>", Ok("<top><name>b</name></top>")),
-        none(A, "<tag nc:operation=\"create\">y</tag>", Ok("<top><name>a</name></top><tag>x</tag><tag>y</tag>")),
+        none(
+            "",
+            "<top><name nc:operation=\"create\">b</name></top>",
+            Ok("<top><name>b</name></top>"),
+        ),
+        none(
+            A,
+            "<tag nc:operation=\"create\">y</tag>",
+            Ok("<top><name>a</name></top><tag>x</tag><tag>y</tag>"),
+        ),
         none(
             "",
             "<server><name>s</name><port nc:operation=\"merge\">1</port></server>",
@@ -461,7 +558,9 @@ fn the_candidate_may_be_invalid_for_a_while() {
         session.edit("running", &with_prefixes(content)).errors();
         session.ok("<discard-changes/>");
     }
-    session.edit("candidate", &with_prefixes("<top><size>0</size></top>")).fails_with("invalid-value");
+    session
+        .edit("candidate", &with_prefixes("<top><size>0</size></top>"))
+        .fails_with("invalid-value");
 }
 
 /// RFC 6243, 2.3 (basic mode explicit): a default is not data until it is set.
@@ -469,15 +568,27 @@ fn the_candidate_may_be_invalid_for_a_while() {
 fn defaults_are_not_data() {
     const S: &str = "<server><name>s</name></server>";
     check(&[
-        row(S, "<server><name>s</name><weight nc:operation=\"delete\"/></server>", Err("data-missing at /t:server[t:name='s']/t:weight")),
+        row(
+            S,
+            "<server><name>s</name><weight nc:operation=\"delete\"/></server>",
+            Err("data-missing at /t:server[t:name='s']/t:weight"),
+        ),
         row(S, "<server><name>s</name><weight nc:operation=\"remove\"/></server>", Ok(S)),
-        row(S, "<server><name>s</name><weight nc:operation=\"create\">10</weight></server>", Ok("<server><name>s</name><weight>10</weight></server>")),
+        row(
+            S,
+            "<server><name>s</name><weight nc:operation=\"create\">10</weight></server>",
+            Ok("<server><name>s</name><weight>10</weight></server>"),
+        ),
         row(
             "<server><name>s</name><weight>10</weight></server>",
             "<server><name>s</name><weight nc:operation=\"create\">11</weight></server>",
             Err("data-exists at /t:server[t:name='s']/t:weight"),
         ),
-        row("<server><name>s</name><weight>10</weight></server>", "<server><name>s</name><weight nc:operation=\"delete\"/></server>", Ok(S)),
+        row(
+            "<server><name>s</name><weight>10</weight></server>",
+            "<server><name>s</name><weight nc:operation=\"delete\"/></server>",
+            Ok(S),
+        ),
     ]);
 }
 
@@ -490,14 +601,24 @@ fn values_are_canonical() {
         row("", "<top><speed>-0</speed></top>", Ok("<top><speed>0.0</speed></top>")),
         row("", "<top><flags>high low</flags></top>", Ok("<top><flags>low high</flags></top>")),
         row("", "<top><marker/></top>", Ok("<top><marker/></top>")),
-        row("", "<top><either>unlimited</either></top>", Ok("<top><either>unlimited</either></top>")),
+        row(
+            "",
+            "<top><either>unlimited</either></top>",
+            Ok("<top><either>unlimited</either></top>"),
+        ),
         row("", "<top><kind>round</kind></top>", Ok("<top><kind>t:round</kind></top>")),
         row("", "<top><kind>ta:square</kind></top>", Ok("<top><kind>ta:square</kind></top>")),
-        row("", "<top><kind xmlns:q=\"urn:quorate:test:augment\">q:square</kind></top>", Ok("<top><kind>ta:square</kind></top>")),
+        row(
+            "",
+            "<top><kind xmlns:q=\"urn:quorate:test:augment\">q:square</kind></top>",
+            Ok("<top><kind>ta:square</kind></top>"),
+        ),
         row(
             "<server><name>s</name></server>",
             "<top><target xmlns:q=\"urn:quorate:test\">/q:server[q:name=\"s\"]/q:name</target></top>",
-            Ok("<top><target>/t:server[t:name='s']/t:name</target></top><server><name>s</name></server>"),
+            Ok(
+                "<top><target>/t:server[t:name='s']/t:name</target></top><server><name>s</name></server>",
+            ),
         ),
     ]);
 }
@@ -507,7 +628,17 @@ fn values_are_canonical() {
 fn text_comes_back_as_it_was() {
     let agent = Agent::start();
     let mut session = agent.session();
-    for text in ["a b", "  two  spaces  ", "line\nline", "tab\t", "<&>\"'", "]]>", "]]>]]>", "é漢🦀", "\u{85}\u{a0}"] {
+    for text in [
+        "a b",
+        "  two  spaces  ",
+        "line\nline",
+        "tab\t",
+        "<&>\"'",
+        "]]>",
+        "]]>]]>",
+        "é漢🦀",
+        "\u{85}\u{a0}",
+    ] {
         let escaped = crate::support::xml::escape(text);
         let edit = with_prefixes(&format!("<order>{escaped}</order>"));
         session.set_running(&edit);
@@ -527,14 +658,19 @@ fn text_comes_back_as_it_was() {
 /// RFC 7950, 7.10 and 7.11: anydata and anyxml hold XML, with its namespaces.
 #[test]
 fn anydata_and_anyxml_keep_their_content() {
-    const ANY: &str = "<payload><x xmlns=\"urn:x\" xmlns:y=\"urn:y\" y:a=\"1\"><y:z>t</y:z></x></payload>";
+    const ANY: &str =
+        "<payload><x xmlns=\"urn:x\" xmlns:y=\"urn:y\" y:a=\"1\"><y:z>t</y:z></x></payload>";
     const MARKUP: &str = "<markup><b xmlns=\"urn:html\">bold</b></markup>";
     check(&[
         row("", ANY, Ok(ANY)),
         row("", MARKUP, Ok(MARKUP)),
         row(ANY, "<payload nc:operation=\"delete\"/>", Ok("")),
         row("", "<payload nc:operation=\"delete\"/>", Err("data-missing at /t:payload")),
-        row(ANY, "<payload nc:operation=\"replace\"><n xmlns=\"urn:n\"/></payload>", Ok("<payload><n xmlns=\"urn:n\"/></payload>")),
+        row(
+            ANY,
+            "<payload nc:operation=\"replace\"><n xmlns=\"urn:n\"/></payload>",
+            Ok("<payload><n xmlns=\"urn:n\"/></payload>"),
+        ),
     ]);
 }
 
@@ -600,8 +736,15 @@ fn what_cannot_be_configured_is_named() {
     // if-feature is false, or a deviation took it away.
     let hidden = with_prefixes("<top><hidden>x</hidden></top>");
     session.edit("running", &hidden).fails_with("unknown-element");
-    session.edit("running", "<old xmlns=\"urn:quorate:test:old\"><gone>x</gone></old>").fails_with("unknown-element");
-    session.edit("running", "<old xmlns=\"urn:quorate:test:old\"><first>x</first><value>1</value></old>").ok();
+    session
+        .edit("running", "<old xmlns=\"urn:quorate:test:old\"><gone>x</gone></old>")
+        .fails_with("unknown-element");
+    session
+        .edit(
+            "running",
+            "<old xmlns=\"urn:quorate:test:old\"><first>x</first><value>1</value></old>",
+        )
+        .ok();
 }
 
 /// 7.2: one request with two entries of the same key, or one leaf twice.

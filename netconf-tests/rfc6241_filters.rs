@@ -5,14 +5,15 @@ use crate::support::session::{Session, data};
 
 const EX: &str = "xmlns=\"http://example.com/schema/1.2/config\"";
 
+/// In key order, as they come out.
 const USERS: &str = "\
     <users>\
-    <user><name>root</name><type>superuser</type><full-name>Charlie Root</full-name>\
-    <company-info><dept>1</dept><id>1</id></company-info></user>\
-    <user><name>fred</name><type>admin</type><full-name>Fred Flintstone</full-name>\
-    <company-info><dept>2</dept><id>2</id></company-info></user>\
     <user><name>barney</name><type>admin</type><full-name>Barney Rubble</full-name>\
     <company-info><dept>2</dept><id>3</id></company-info></user>\
+    <user><name>fred</name><type>admin</type><full-name>Fred Flintstone</full-name>\
+    <company-info><dept>2</dept><id>2</id></company-info></user>\
+    <user><name>root</name><type>superuser</type><full-name>Charlie Root</full-name>\
+    <company-info><dept>1</dept><id>1</id></company-info></user>\
     </users>";
 
 const FRED: &str = "<user><name>fred</name><type>admin</type><full-name>Fred Flintstone</full-name>\
@@ -109,7 +110,11 @@ fn a_content_match_selects_the_entry() {
     check(&mut session, &users("<user><name>wilma</name></user>"), "");
     let both = "<user><name>fred</name></user><user><name>root</name></user>";
     check(&mut session, &users(both), &users(&format!("{FRED}{ROOT}")));
-    check(&mut session, &users("<user><type>admin</type></user>"), &users(&format!("{BARNEY}{FRED}")));
+    check(
+        &mut session,
+        &users("<user><type>admin</type></user>"),
+        &users(&format!("{BARNEY}{FRED}")),
+    );
 }
 
 /// 6.4.6: parts of one entry.
@@ -119,12 +124,16 @@ fn a_content_match_and_selections_select_parts_of_the_entry() {
     check(
         &mut session,
         &users("<user><name>fred</name><type/><full-name/></user>"),
-        &users("<user><name>fred</name><type>admin</type><full-name>Fred Flintstone</full-name></user>"),
+        &users(
+            "<user><name>fred</name><type>admin</type><full-name>Fred Flintstone</full-name></user>",
+        ),
     );
     check(
         &mut session,
         &users("<user><type>superuser</type><full-name/></user>"),
-        &users("<user><name>root</name><type>superuser</type><full-name>Charlie Root</full-name></user>"),
+        &users(
+            "<user><name>root</name><type>superuser</type><full-name>Charlie Root</full-name></user>",
+        ),
     );
 }
 
@@ -182,7 +191,9 @@ fn content_matches_compare_canonical_values() {
     check(
         &mut session,
         &top("<interfaces><interface><ifInErrors>+000</ifInErrors></interface></interfaces>"),
-        &top("<interfaces><interface><ifName>eth1</ifName><ifInErrors>0</ifInErrors></interface></interfaces>"),
+        &top(
+            "<interfaces><interface><ifName>eth1</ifName><ifInErrors>0</ifInErrors></interface></interfaces>",
+        ),
     );
     // What is no value of the type equals nothing.
     check(
@@ -191,7 +202,8 @@ fn content_matches_compare_canonical_values() {
         "",
     );
     session.edit("running", "<top xmlns=\"urn:quorate:test\"><kind>round</kind></top>").ok();
-    let kind = "<top xmlns=\"urn:quorate:test\"><kind xmlns:q=\"urn:quorate:test\">q:round</kind></top>";
+    let kind =
+        "<top xmlns=\"urn:quorate:test\"><kind xmlns:q=\"urn:quorate:test\">q:round</kind></top>";
     check(&mut session, kind, kind);
 }
 
@@ -235,11 +247,17 @@ fn overlapping_subtrees_give_no_duplicates() {
     check(&mut session, &users(&format!("{fred}{fred}")), &users(FRED));
     check(&mut session, &format!("{}{}", users(fred), users(fred)), &users(FRED));
     check(&mut session, &format!("{}{}", users(fred), top("<users/>")), &top(USERS));
-    check(&mut session, &users(&format!("<user><name>fred</name><type/></user>{fred}")), &users(FRED));
+    check(
+        &mut session,
+        &users(&format!("<user><name>fred</name><type/></user>{fred}")),
+        &users(FRED),
+    );
     check(
         &mut session,
         &users("<user><name>fred</name><type/></user><user><name>fred</name><full-name/></user>"),
-        &users("<user><name>fred</name><type>admin</type><full-name>Fred Flintstone</full-name></user>"),
+        &users(
+            "<user><name>fred</name><type>admin</type><full-name>Fred Flintstone</full-name></user>",
+        ),
     );
 }
 
@@ -252,7 +270,7 @@ fn nested_lists_come_with_all_their_keys() {
     let routes = "<route><destination>d</destination><length>8</length><metric>1</metric></route>\
         <route><destination>d</destination><length>16</length><metric>2</metric></route>";
     session.set_running(&format!(
-        "<server {ns}><name>s</name><port>1</port>{routes}</server>\
+        "<server {ns}><name>s</name><port>1</port><alias>x</alias><alias>y</alias>{routes}</server>\
          <hop {ns}><id>z</id></hop><hop {ns}><id>a</id><metric>4</metric></hop>\
          <order {ns}>b</order><order {ns}>a</order>"
     ));
@@ -269,12 +287,18 @@ fn nested_lists_come_with_all_their_keys() {
         &format!("<server {ns}><route><metric/></route></server>"),
         &format!("<server {ns}><name>s</name>{routes}</server>"),
     );
+    // A leaf-list matches if one of its values does, and then comes with that value.
+    check(
+        &mut session,
+        &format!("<server {ns}><alias>y</alias><port/></server>"),
+        &format!("<server {ns}><name>s</name><port>1</port><alias>y</alias></server>"),
+    );
+    check(&mut session, &format!("<server {ns}><alias>z</alias><port/></server>"), "");
     check(
         &mut session,
         &format!("<hop {ns}><id/></hop>"),
         &format!("<hop {ns}><id>z</id></hop><hop {ns}><id>a</id></hop>"),
     );
-    check(&mut session, &format!("<order {ns}>a</order>"), &format!("<order {ns}>a</order>"));
     check(
         &mut session,
         &format!("<order {ns}/>"),

@@ -117,7 +117,8 @@ fn a_client_without_a_common_base_is_closed() {
 fn a_client_that_sends_a_session_id_is_closed() {
     let agent = Agent::start();
     let mut wire = agent.connect();
-    let hello = hello(&[BASE_10, BASE_11]).replace("</hello>", "<session-id>4</session-id></hello>");
+    let hello =
+        hello(&[BASE_10, BASE_11]).replace("</hello>", "<session-id>4</session-id></hello>");
     wire.send(format!("{hello}{END_OF_MESSAGE}").as_bytes());
     Session::read_hello(&mut wire);
     wire.closes();

@@ -83,7 +83,8 @@ fn a_lock_of_the_candidate_keeps_others_from_it() {
     holder.edit("candidate", NAMED).ok();
     for operation in [
         edit_config("candidate", "", NAMED),
-        "<copy-config><target><candidate/></target><source><running/></source></copy-config>".into(),
+        "<copy-config><target><candidate/></target><source><running/></source></copy-config>"
+            .into(),
         "<discard-changes/>".into(),
         "<commit/>".into(),
         "<commit><confirmed/></commit>".into(),
@@ -164,9 +165,7 @@ fn a_pending_confirmed_commit_denies_the_lock_of_running() {
     let mut other = agent.session();
     owner.edit("candidate", NAMED).ok();
     owner.ok("<commit><confirmed/></commit>");
-    other
-        .request(&lock("running"))
-        .fails(&format!("lock-denied (session-id={})", owner.id));
+    other.request(&lock("running")).fails(&format!("lock-denied (session-id={})", owner.id));
     owner.ok("<commit/>");
     other.ok(&lock("running"));
     other.ok(&unlock("running"));

@@ -40,7 +40,8 @@ fn every_attribute_of_the_request_is_echoed() {
     let user = ("http://example.net/content/1.0".to_owned(), "user-id".to_owned());
     assert_eq!(reply.element.attributes.get(&user).map(String::as_str), Some("fred"));
     assert_eq!(reply.element.attributes.len(), 3);
-    session.send_message(&format!("<rpc message-id=\"\" xmlns=\"{BASE}\" a=\"1\"><nonsense/></rpc>"));
+    session
+        .send_message(&format!("<rpc message-id=\"\" xmlns=\"{BASE}\" a=\"1\"><nonsense/></rpc>"));
     let reply = session.reply();
     reply.error();
     assert_eq!(reply.element.attribute("message-id"), Some(""), "errors echo as well");
@@ -167,10 +168,7 @@ fn parameters_are_checked() {
             "<get-config><source><running/></source><color/></get-config>".to_owned(),
             "unknown-element bad-element",
         ),
-        (
-            "<edit-config><target><candidate/></target></edit-config>".to_owned(),
-            "missing-element",
-        ),
+        ("<edit-config><target><candidate/></target></edit-config>".to_owned(), "missing-element"),
         (
             "<edit-config><target><candidate/></target>\
              <default-operation>create</default-operation><config/></edit-config>"

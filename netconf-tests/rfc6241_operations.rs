@@ -11,9 +11,7 @@ const OTHER: &str = "<top xmlns=\"urn:quorate:test\"><name>b</name><size>7</size
 const INVALID: &str = "<bounds xmlns=\"urn:quorate:test\"><low>2</low><high>1</high></bounds>";
 
 fn copy(target: &str, source: &str) -> String {
-    format!(
-        "<copy-config><target><{target}/></target><source>{source}</source></copy-config>"
-    )
+    format!("<copy-config><target><{target}/></target><source>{source}</source></copy-config>")
 }
 
 /// 7.7: configuration and state, without a filter and with one.
@@ -55,8 +53,7 @@ fn get_config_reads_each_datastore() {
 fn an_unknown_filter_type_is_a_bad_attribute() {
     let agent = Agent::start();
     let mut session = agent.session();
-    let operation =
-        "<get-config><source><running/></source><filter type=\"magic\"/></get-config>";
+    let operation = "<get-config><source><running/></source><filter type=\"magic\"/></get-config>";
     session.request(operation).fails("bad-attribute (bad-attribute=type bad-element=filter)");
     // 8.9: :xpath is not advertised, or works.
     let xpath = "<get-config><source><running/></source><filter type=\"xpath\" \
@@ -122,7 +119,10 @@ fn copies_that_make_no_sense_are_refused() {
         ),
         (copy("candidate", "<config><nowhere xmlns=\"urn:none\"/></config>"), "unknown-namespace"),
         (
-            copy("running", "<config><top xmlns=\"urn:quorate:test\"><size>0</size></top></config>"),
+            copy(
+                "running",
+                "<config><top xmlns=\"urn:quorate:test\"><size>0</size></top></config>",
+            ),
             "invalid-value",
         ),
     ] {
@@ -140,8 +140,7 @@ fn delete_config_is_refused() {
     let mut session = agent.session();
     session.set_running(NAMED);
     for target in ["running", "candidate"] {
-        let operation =
-            format!("<delete-config><target><{target}/></target></delete-config>");
+        let operation = format!("<delete-config><target><{target}/></target></delete-config>");
         session.request(&operation).fails_with("operation-not-supported");
     }
     session.holds("running", NAMED);
@@ -182,8 +181,7 @@ fn kill_session_ends_another() {
 fn kill_session_of_oneself_or_nobody_is_an_invalid_value() {
     let agent = Agent::start();
     let mut session = agent.session();
-    let kill =
-        |id: u32| format!("<kill-session><session-id>{id}</session-id></kill-session>");
+    let kill = |id: u32| format!("<kill-session><session-id>{id}</session-id></kill-session>");
     session.request(&kill(session.id)).fails_with("invalid-value");
     session.request(&kill(4_000_000_000)).fails_with("invalid-value");
     let gone = agent.session();
@@ -245,8 +243,7 @@ fn a_half_closed_connection_gets_its_answers() {
     let agent = Agent::start();
     let mut session: Session = agent.session();
     session.set_running(NAMED);
-    let ids: Vec<String> =
-        (0..10).map(|_| session.send(&get_config("running", ""))).collect();
+    let ids: Vec<String> = (0..10).map(|_| session.send(&get_config("running", ""))).collect();
     session.wire.end_of_input();
     for id in &ids {
         session.reply_to(id).data();

@@ -43,7 +43,9 @@ fn chunks_of_any_size_make_one_message() {
              <order xmlns=\"urn:quorate:test\">{text}</order></config></edit-config></rpc>"
         )
     };
-    for (size, text) in [(1, "é漢🦀"), (2, "漢é🦀"), (3, "🦀é"), (7, "]]>]]&gt;"), (64, "x"), (4096, "y")] {
+    for (size, text) in
+        [(1, "é漢🦀"), (2, "漢é🦀"), (3, "🦀é"), (7, "]]&gt;]]&gt;"), (64, "x"), (4096, "y")]
+    {
         session.wire.send(&chunks(&edit(text), std::iter::repeat_n(size, 1 << 20)));
         session.reply_to("1").ok();
     }
@@ -159,7 +161,9 @@ fn the_delimiter_never_stands_in_data() {
     let mut old = agent.session_10();
     let reply = old.request(GET);
     assert_eq!(reply.data().child("order").text, "a]]>]]>b");
-    old.send_message(&format!("<rpc xmlns=\"{BASE}\" message-id=\"9\" a=\"]]&gt;]]&gt;\">{GET}</rpc>"));
+    old.send_message(&format!(
+        "<rpc xmlns=\"{BASE}\" message-id=\"9\" a=\"]]&gt;]]&gt;\">{GET}</rpc>"
+    ));
     let reply = old.reply_to("9");
     assert_eq!(reply.element.attribute("a"), Some("]]>]]>"));
 }

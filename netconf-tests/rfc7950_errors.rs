@@ -34,7 +34,7 @@ fn values_of_the_wrong_type_are_invalid_values() {
         ("name", "aaaaaaaaaaaaaaaaaaaaaaaaa", "[name-length] "),
         ("size", "0", "[size-range] "),
         ("size", "101", "[size-range] "),
-        ("size", "256", ""),
+        ("size", "256", "[size-range] "),
         ("size", "x", ""),
         ("size", "", ""),
         ("size", "1.5", ""),
@@ -84,7 +84,10 @@ fn unique_names_the_entries() {
     };
     session.set_running(&content(&entry("one", "1")));
     let fault = session.edit("running", &content(&entry("two", "1"))).error();
-    assert_eq!((fault.tag.as_str(), fault.app_tag.as_deref()), ("operation-failed", Some("data-not-unique")));
+    assert_eq!(
+        (fault.tag.as_str(), fault.app_tag.as_deref()),
+        ("operation-failed", Some("data-not-unique"))
+    );
     let info = fault.info.expect("error-info");
     let mut named: Vec<String> = info
         .all("non-unique")
@@ -105,7 +108,9 @@ fn unique_names_the_entries() {
     );
     // 7.8.3: entries that have not all of the leafs are not compared.
     session.edit("running", &content("<server><name>two</name><address>a</address></server>")).ok();
-    session.edit("running", &content("<server><name>three</name><address>a</address></server>")).ok();
+    session
+        .edit("running", &content("<server><name>three</name><address>a</address></server>"))
+        .ok();
     session.edit("running", &content(&entry("four", "2"))).ok();
 }
 
@@ -115,7 +120,8 @@ fn numbers_of_elements_are_counted() {
     let agent = Agent::start();
     let mut session = agent.session();
     let counted = |items: &str, few: &str| {
-        let items: String = items.chars().map(|c| format!("<item><name>{c}</name></item>")).collect();
+        let items: String =
+            items.chars().map(|c| format!("<item><name>{c}</name></item>")).collect();
         let few: String = few.chars().map(|c| format!("<few>{c}</few>")).collect();
         format!("<counted>{items}{few}</counted>")
     };
@@ -166,9 +172,12 @@ fn must_is_obeyed() {
     );
     session.ok("<discard-changes/>");
     session.set_running("");
-    let fault = session.edit("running", &content("<bounds><low>2</low><high>1</high></bounds>")).error();
+    let fault =
+        session.edit("running", &content("<bounds><low>2</low><high>1</high></bounds>")).error();
     assert_eq!(fault.message, "high is below low");
-    session.edit("running", &content("<bounds><low>2</low><high>2</high><even>4</even></bounds>")).ok();
+    session
+        .edit("running", &content("<bounds><low>2</low><high>2</high><even>4</even></bounds>"))
+        .ok();
 }
 
 /// 15.5: a leafref or instance-identifier that points nowhere.
@@ -218,7 +227,9 @@ fn what_is_mandatory_must_be_there() {
     assert!(["/t:required", "/t:required/t:must-have"].contains(&path.as_str()), "{fault}");
     let both = content("<required/>");
     assert!(!session.edit("running", &both).errors().is_empty());
-    session.edit("running", &content("<required><must-have>x</must-have><right>y</right></required>")).ok();
+    session
+        .edit("running", &content("<required><must-have>x</must-have><right>y</right></required>"))
+        .ok();
     for leaf in ["must-have", "right"] {
         let delete = format!("<required><{leaf} nc:operation=\"delete\"/></required>");
         session.edit("running", &content(&delete)).error();

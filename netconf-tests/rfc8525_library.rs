@@ -58,7 +58,11 @@ fn module_sets_tell_what_is_implemented() {
 #[test]
 fn features_of_ietf_netconf_agree_with_hello() {
     for (file, features) in [
-        ("", &["candidate", "confirmed-commit", "rollback-on-error", "validate", "writable-running"][..]),
+        (
+            "",
+            &["candidate", "confirmed-commit", "rollback-on-error", "validate", "writable-running"]
+                [..],
+        ),
         (
             "[datastores]\nrunning-access = \"through-candidate\"\n",
             &["candidate", "confirmed-commit", "rollback-on-error", "validate"],
@@ -74,7 +78,9 @@ fn features_of_ietf_netconf_agree_with_hello() {
         let library = read(&mut session, "yang-library");
         let netconf = find(library.child("module-set"), "module", "ietf-netconf").clone();
         let found = texts(&netconf, "feature");
-        for feature in ["candidate", "writable-running", "confirmed-commit", "xpath", "startup", "url"] {
+        for feature in
+            ["candidate", "writable-running", "confirmed-commit", "xpath", "startup", "url"]
+        {
             let advertised = session.has(&format!("urn:ietf:params:netconf:capability:{feature}:"));
             assert_eq!(found.iter().any(|own| own == feature), advertised, "{file} {feature}");
         }
@@ -112,7 +118,8 @@ fn the_content_id_follows_the_content() {
         let id = library.value("content-id").expect("a content-id");
         let parameter = format!("content-id={id}");
         assert!(session.capabilities.iter().any(|own| {
-            own.contains(":yang-library:1.1?") && own.split(['?', '&']).any(|part| part == parameter)
+            own.contains(":yang-library:1.1?")
+                && own.split(['?', '&']).any(|part| part == parameter)
         }));
         id
     };
@@ -141,14 +148,16 @@ fn modules_state_lists_the_same_modules() {
         let listed: BTreeSet<(Option<String>, Option<String>)> = state
             .all("module")
             .filter(|module| module.value("conformance-type").as_deref() == Some(conformance))
-            .map(|module| (module.value("name"), module.value("revision").filter(|r| !r.is_empty())))
+            .map(|module| {
+                (module.value("name"), module.value("revision").filter(|r| !r.is_empty()))
+            })
             .collect();
         assert_eq!(names, listed, "{conformance}");
     }
     let old = find(&state, "module", "quorate-test-old");
-    assert_eq!(find(old, "submodule", "quorate-test-old-part").value("name").as_deref(), Some("quorate-test-old-part"));
     assert_eq!(
-        old.child("deviation").value("name").as_deref(),
-        Some("quorate-test-deviation")
+        find(old, "submodule", "quorate-test-old-part").value("name").as_deref(),
+        Some("quorate-test-old-part")
     );
+    assert_eq!(old.child("deviation").value("name").as_deref(), Some("quorate-test-deviation"));
 }

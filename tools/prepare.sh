@@ -25,7 +25,19 @@ at_least() {
     [[ $(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1) == "$2" ]]
 }
 
-# Installs those of the Debian packages that are missing, if we may; otherwise says the command.
+# Installs Debian packages, or newer versions of them, if we may; otherwise says the command.
+packages_listed=
+install_packages() {
+    [[ $EUID -eq 0 ]] || die "packages are missing; as root: apt-get install --yes $*"
+    command -v apt-get >/dev/null || die "packages are missing, and there is no apt-get: $*"
+    printf 'installing: %s\n' "$*"
+    # The lists may be old or, on a fresh machine, not there. Without a network old ones may do.
+    [[ -n $packages_listed ]] || apt-get update -qq || true
+    packages_listed=yes
+    DEBIAN_FRONTEND=noninteractive apt-get install --yes -qq --no-install-recommends "$@" </dev/null >/dev/null
+}
+
+# Installs those of the Debian packages that are missing.
 need_packages() {
     local package missing=()
     command -v dpkg-query >/dev/null || return 0
@@ -33,14 +45,7 @@ need_packages() {
         dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
             missing+=("$package")
     done
-    ((${#missing[@]} > 0)) || return 0
-    [[ $EUID -eq 0 ]] || die "packages are missing; as root: apt-get install --yes ${missing[*]}"
-    printf 'installing: %s\n' "${missing[*]}"
-    # Without the lists of a fresh machine apt-get knows no package.
-    DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${missing[@]}" >/dev/null 2>&1 || {
-        apt-get update --quiet >/dev/null
-        DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${missing[@]}" >/dev/null
-    }
+    ((${#missing[@]} == 0)) || install_packages "${missing[@]}"
 }
 
 # What is needed to build.
@@ -71,7 +76,7 @@ need_cargo() {
         version=
     done
     if [[ -z $version ]]; then
-        need_packages rustc-web cargo-web
+        install_packages rustc-web cargo-web
         PATH=/usr/bin:$PATH
         version=$(cargo_version /usr/bin)
         [[ -n $version ]] && at_least "$version" "$wanted" ||

@@ -58,8 +58,18 @@ const ROOMS: &[Room] = &[
     shell(
         "daemon",
         &[
-            "base", "xml", "yang", "datastore", "netconf", "transaction", "raft", "replication",
-            "storage", "api", "agent", "io",
+            "base",
+            "xml",
+            "yang",
+            "datastore",
+            "netconf",
+            "transaction",
+            "raft",
+            "replication",
+            "storage",
+            "api",
+            "agent",
+            "io",
         ],
     ),
     shell("cli", &["base", "netconf", "io", "daemon"]),
@@ -239,9 +249,10 @@ fn every_exception_is_used() {
     let all = sources("src");
     let mut faults = Vec::new();
     for (path, word, reason) in EXCEPTIONS.iter().chain(WORD_EXCEPTIONS) {
-        let used = all.iter().find(|source| source.path == *path).is_some_and(|source| {
-            source.shipped_lines().any(|(_, line)| line.contains(word))
-        });
+        let used = all
+            .iter()
+            .find(|source| source.path == *path)
+            .is_some_and(|source| source.shipped_lines().any(|(_, line)| line.contains(word)));
         if !used {
             faults.push(format!("{path}:1: no longer says {word} ({reason})"));
         }
@@ -326,10 +337,7 @@ impl Source {
         let raw: Vec<String> = text.lines().map(str::to_owned).collect();
         let mut code: Vec<String> = blank(&text).lines().map(str::to_owned).collect();
         code.resize(raw.len(), String::new());
-        let test = match is_test_file(&path) {
-            true => vec![true; raw.len()],
-            false => test_lines(&code),
-        };
+        let test = test_lines(&code);
         Self { path, raw, code, test }
     }
 
@@ -344,11 +352,28 @@ impl Source {
     }
 }
 
-/// Files that a `#[cfg(test)] mod` names.
-fn is_test_file(path: &str) -> bool {
-    let directory = path.contains("/tests/") || path.contains("/testing/");
-    let name = path.rsplit('/').next().unwrap_or(path);
-    directory || ["tests.rs", "testing.rs"].contains(&name) || name.ends_with("_tests.rs")
+/// The files of modules that a parent declares under `#[cfg(test)]`, and what lies below them.
+fn mark_test_files(sources: &mut [Source]) {
+    let mut test_modules = Vec::new();
+    for source in sources.iter() {
+        let directory = match source.path.strip_suffix("/mod.rs").or(source.path.strip_suffix("/lib.rs")) {
+            Some(directory) => directory.to_owned(),
+            None => source.path.trim_end_matches(".rs").to_owned(),
+        };
+        for (number, line) in source.lines().filter(|(number, _)| source.test[number - 1]) {
+            let declared = line.trim().trim_end_matches(';').rsplit_once("mod ");
+            let named_by_path = number > 1 && source.raw[number - 2].contains("#[path");
+            if let Some((_, name)) = declared.filter(|_| line.contains(';') && !named_by_path) {
+                test_modules.push(format!("{directory}/{name}.rs"));
+                test_modules.push(format!("{directory}/{name}/"));
+            }
+        }
+    }
+    for source in sources {
+        if test_modules.iter().any(|module| source.path.starts_with(module)) {
+            source.test.fill(true);
+        }
+    }
 }
 
 /// The lines of items under `#[cfg(test)]`.
@@ -456,7 +481,9 @@ fn sources(directory: &str) -> Vec<Source> {
             }
         }
     }
-    files.into_values().collect()
+    let mut sources: Vec<Source> = files.into_values().collect();
+    mark_test_files(&mut sources);
+    sources
 }
 
 #[test]

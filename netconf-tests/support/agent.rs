@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, Once};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A password and its SHA-crypt hash, for users of the configuration file.
@@ -56,6 +56,17 @@ pub(crate) struct Agent {
 struct Log {
     text: Mutex<String>,
     grown: Condvar,
+}
+
+impl Log {
+    fn text(&self) -> MutexGuard<'_, String> {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_for_more_than(&self, length: usize) {
+        let waiting = self.grown.wait_timeout_while(self.text(), PATIENCE, |t| t.len() <= length);
+        drop(waiting);
+    }
 }
 
 impl Agent {
@@ -153,7 +164,12 @@ impl Agent {
             command.arg("--module").arg(module);
         }
         if self.settings.modules.is_none() {
-            command.args(["--feature", "quorate-test:extra", "--feature", "quorate-test-old:first"]);
+            command.args([
+                "--feature",
+                "quorate-test:extra",
+                "--feature",
+                "quorate-test-old:first",
+            ]);
         }
         command.args(&self.settings.arguments);
         command.env("NOTIFY_SOCKET", self.path("notify"));
@@ -212,13 +228,13 @@ impl Agent {
     #[track_caller]
     pub(crate) fn ssh_port(&self) -> u16 {
         let deadline = Instant::now() + PATIENCE;
-        let mut text = self.log.text.lock().expect("the log");
         loop {
+            let text = self.log();
             if let Some(port) = ssh_port_in(&text) {
                 return port;
             }
             assert!(Instant::now() < deadline, "no SSH address in the log:\n{text}");
-            text = self.log.grown.wait_timeout(text, PATIENCE).expect("the log").0;
+            self.log.wait_for_more_than(text.len());
         }
     }
 
@@ -228,7 +244,7 @@ impl Agent {
 
     /// What it has logged.
     pub(crate) fn log(&self) -> String {
-        self.log.text.lock().expect("the log").clone()
+        self.log.text().clone()
     }
 
     /// What it logged in its life, after its end.
@@ -294,7 +310,7 @@ pub(crate) fn root() -> &'static Path {
 fn follow(stderr: std::process::ChildStderr, log: Arc<Log>) {
     std::thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            writeln!(log.text.lock().expect("the log"), "{line}").expect("memory");
+            writeln!(log.text(), "{line}").expect("memory");
             log.grown.notify_all();
         }
     });
@@ -302,14 +318,14 @@ fn follow(stderr: std::process::ChildStderr, log: Arc<Log>) {
 
 /// The port in the line that says where SSH listens.
 fn ssh_port_in(log: &str) -> Option<u16> {
-    let line = log.lines().find(|line| line.contains("ssh") && line.contains("127.0.0.1:"))?;
+    let line = log.lines().find(|line| line.contains("NETCONF is open"))?;
     let after = line.split("127.0.0.1:").nth(1)?;
     let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().ok().filter(|port| *port != 0)
 }
 
 /// The standard YANG modules are fetched once.
-fn standard_modules() {
+pub(crate) fn standard_modules() {
     static FETCHED: Once = Once::new();
     FETCHED.call_once(|| {
         let status = Command::new(root().join("tools/yang-modules")).status();

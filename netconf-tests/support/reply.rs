@@ -101,9 +101,7 @@ impl Fault {
             error_type: element.value("error-type").expect("error-type"),
             tag: element.value("error-tag").expect("error-tag"),
             app_tag: element.value("error-app-tag"),
-            path: element
-                .find("error-path")
-                .map(|path| path.canonical_text().replace('"', "'")),
+            path: element.find("error-path").map(|path| path.canonical_text().replace('"', "'")),
             message,
             info: element.find("error-info").cloned(),
         };
@@ -117,7 +115,10 @@ impl Fault {
     #[track_caller]
     fn check_against_appendix_a(&self) {
         let (types, info): (&str, &[&str]) = match self.tag.as_str() {
-            "in-use" | "invalid-value" | "access-denied" | "rollback-failed"
+            "in-use"
+            | "invalid-value"
+            | "access-denied"
+            | "rollback-failed"
             | "operation-not-supported" => ("protocol application", &[]),
             "too-big" | "resource-denied" => ("transport rpc protocol application", &[]),
             "missing-attribute" | "bad-attribute" | "unknown-attribute" => {

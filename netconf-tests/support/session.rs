@@ -179,12 +179,6 @@ impl Session {
         self.request(&operation).data().canonical()
     }
 
-    /// The content of a datastore that a subtree filter selects, in canonical form.
-    #[track_caller]
-    pub(crate) fn select(&mut self, datastore: &str, filter: &str) -> String {
-        self.request(&get_config(datastore, filter)).data().canonical()
-    }
-
     /// Asserts that a datastore holds exactly this.
     #[track_caller]
     pub(crate) fn holds(&mut self, datastore: &str, content: &str) {

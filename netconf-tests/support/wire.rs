@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a test waits for anything before it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -54,7 +54,14 @@ impl Wire {
                 }
             }
         });
-        Self { out: Some(out), incoming, buffer: Vec::new(), closed: false, child: None, socket: None }
+        Self {
+            out: Some(out),
+            incoming,
+            buffer: Vec::new(),
+            closed: false,
+            child: None,
+            socket: None,
+        }
     }
 
     /// Sends bytes as they are. A server that has closed is no error here: reading tells.
@@ -125,18 +132,6 @@ impl Wire {
         let gone = self.incoming.recv_timeout(Duration::ZERO);
         self.closed |= gone == Err(RecvTimeoutError::Disconnected);
         self.closed
-    }
-
-    /// What has arrived within `time` and was not read yet.
-    pub(crate) fn within(&mut self, time: Duration) -> &[u8] {
-        let deadline = Instant::now() + time;
-        while let Some(left) = deadline.checked_duration_since(Instant::now()) {
-            match self.incoming.recv_timeout(left) {
-                Ok(block) => self.buffer.extend(block),
-                Err(_) => break,
-            }
-        }
-        &self.buffer
     }
 
     fn more(&mut self) -> bool {

@@ -103,8 +103,8 @@ impl Element {
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|error| error.to_string())?;
             let key: &str = attribute.key.as_ref();
-            let value = quick_xml::escape::unescape(&attribute.value)
-                .map_err(|error| error.to_string())?;
+            let value =
+                quick_xml::escape::unescape(&attribute.value).map_err(|error| error.to_string())?;
             if key == "xmlns" {
                 scope.insert(String::new(), value.into_owned());
             } else if let Some(prefix) = key.strip_prefix("xmlns:") {

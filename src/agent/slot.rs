@@ -275,12 +275,11 @@ impl Agent {
             HookAnswer::No(reason) => self.abort_slot(now, participant, &reason),
             HookAnswer::Amend(edit) => {
                 let schema = std::sync::Arc::clone(&self.parameters.schema);
-                let after = &slot.evaluated.after;
+                let (before, after) = (slot.evaluated.before.clone(), &slot.evaluated.after);
                 let amended = crate::datastore::apply::apply_edit(&schema, after, &edit)
                     .map_err(|error| error.message)
-                    .and_then(|edited| match self.judge(&edited.tree) {
-                        Ok(()) => Ok(edited.tree),
-                        Err(errors) => Err(messages(&errors)),
+                    .and_then(|edited| {
+                        self.settle(&before, &edited.tree).map_err(|errors| messages(&errors))
                     });
                 match (amended, &mut self.slots.open) {
                     (Ok(tree), Some(slot)) => {

@@ -45,7 +45,7 @@ impl Agent {
     /// Why a tree that was made under other models is not what these make of the same content: it is invalid, or its
     /// values, keys or order have another canonical form.
     fn misfit(&self, tree: &Tree) -> Option<String> {
-        if let Err(errors) = self.judge(tree) {
+        if let Err(errors) = self.settle(&Tree::empty(tree.seed), tree) {
             return Some(self.first(&errors));
         }
         let schema = &self.parameters.schema;

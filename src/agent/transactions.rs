@@ -107,15 +107,14 @@ impl Agent {
                 head.confirmed.as_ref().map_or_else(|| before.clone(), |cc| cc.base.clone())
             }
         };
-        if !transaction.restores() {
-            self.judge(&after)?;
-        }
+        let after = if transaction.restores() { after } else { self.settle(&before, &after)? };
         Ok(Evaluated { base, before, after, step })
     }
 
-    /// Whether a whole configuration is valid (RFC 7950, 8.3.3).
-    pub(super) fn judge(&self, tree: &Tree) -> Result<(), Vec<RpcError>> {
-        crate::yang::validate::validate(&self.parameters.schema, tree).map_err(fault::of_data)
+    /// `after` as it is valid, without what the change puts out of its `when` (RFC 7950, 8.2 and 8.3.3).
+    pub(super) fn settle(&self, before: &Tree, after: &Tree) -> Result<Tree, Vec<RpcError>> {
+        crate::yang::validate::settle(&self.parameters.schema, before, after)
+            .map_err(fault::of_data)
     }
 
     /// Proposes what was evaluated, if it still stands on the head.

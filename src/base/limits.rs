@@ -64,6 +64,8 @@ pub(crate) const RAFT_UNCOMMITTED_BYTES_MAX: u64 = 256 << 20;
 pub(crate) const RAFT_COMMITTED_BYTES_MAX: u64 = 16 << 20;
 /// Seconds that a write to a client may make no progress at all. A slow client is served; one that stopped is not.
 pub(crate) const WRITE_STALL_TIMEOUT_S: u64 = 600;
+/// Seconds that a session has to answer what it was asked when the node stops.
+pub(crate) const DRAIN_TIMEOUT_S: u64 = 10;
 /// Seconds that a session waits for the agent to confirm its end, and a transport for its last bytes to leave.
 pub(crate) const SESSION_END_TIMEOUT_S: u64 = 30;
 /// Seconds without a byte in either direction after which an SSH connection is dropped. A live client answers

@@ -14,8 +14,10 @@ pub(crate) mod users;
 
 use self::configuration::Configuration;
 use self::node::Node;
-use self::readiness::Supervisor;
+use self::readiness::{Signals, Supervisor};
 use self::start::Registered;
+use crate::io::descriptors;
+use std::io;
 use std::process::ExitCode;
 
 /// Runs the agent until it is asked to end.
@@ -28,12 +30,21 @@ pub(crate) fn run(
     participants: Vec<Registered>,
 ) -> anyhow::Result<ExitCode> {
     logging::start(configuration.log)?;
+    match descriptors::raise_limit() {
+        Ok(open_files_max) => tracing::debug!(open_files_max, "limit of open files"),
+        Err(error) => tracing::warn!(%error, "the limit of open files stays low"),
+    }
     let mut node = Node::start(configuration, participants)?;
     let supervisor = Supervisor::from_environment();
     let status = format!("NETCONF is open: {}", node.addresses());
-    tracing::info!("{status}");
-    supervisor.ready(&status);
-    let signal = node.wait(readiness::asked_to_stop())??;
+    let stopped = async {
+        // Whoever hears that we are ready may ask us to end at once.
+        let signals = Signals::catch()?;
+        tracing::info!("{status}");
+        supervisor.ready(&status);
+        Ok::<_, io::Error>(signals.asked_to_stop().await)
+    };
+    let signal = node.wait(stopped)??;
     tracing::info!(signal, "asked to end; sessions are finished");
     supervisor.stopping();
     node.stop()?;

@@ -2,13 +2,24 @@
 
 use super::configuration::Configuration;
 use crate::datastore::store::Datastores;
-use crate::yang::libyang::{CompileError, CompileOptions, compile};
+use crate::yang::libyang::{CompileOptions, compile};
 use crate::yang::schema::Schema;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What NETCONF itself is made of: its operations, RFC 6022, RFC 8525 and the deprecated RFC 7895 with it.
-const OWN_MODULES: [&str; 3] = ["ietf-netconf", "ietf-netconf-monitoring", "ietf-yang-library"];
+/// What NETCONF itself is made of: its operations, RFC 6022, RFC 8525 and the deprecated RFC 7895 with it, and what
+/// their state names.
+const OWN_MODULES: [&str; 5] = [
+    "ietf-datastores",
+    "ietf-netconf",
+    "ietf-netconf-monitoring",
+    "ietf-yang-library",
+    "quorate-netconf",
+];
+
+/// Modules that are a part of the program.
+const SOURCES: [(&str, &str); 1] =
+    [("quorate-netconf", include_str!("../../yang/quorate-netconf.yang"))];
 
 /// Where a package puts the standard modules.
 const STANDARD_DIR: &str = "/usr/share/quorate/yang";
@@ -20,7 +31,7 @@ const STANDARD_DIR: &str = "/usr/share/quorate/yang";
 pub(crate) fn load(
     configuration: &Configuration,
     datastores: Datastores,
-) -> Result<Arc<Schema>, CompileError> {
+) -> anyhow::Result<Arc<Schema>> {
     let own = OWN_MODULES.iter().map(|name| ((*name).to_owned(), None));
     let chosen =
         configuration.modules.iter().map(|module| (module.name.clone(), module.revision.clone()));
@@ -34,15 +45,13 @@ pub(crate) fn load(
         .chain(asked)
         .collect();
     let mut dirs = configuration.yang_dirs.clone();
-    dirs.push(PathBuf::from(STANDARD_DIR));
-    dirs.retain(|dir| dir.is_dir());
-    let options = CompileOptions {
-        dirs,
-        modules: own.chain(chosen).collect(),
-        features,
-        sources: Vec::new(),
-    };
-    compile(&options).map(Arc::new)
+    if let Some(missing) = dirs.iter().find(|dir| !dir.is_dir()) {
+        anyhow::bail!("the directory for models {} does not exist", missing.display());
+    }
+    dirs.extend(Some(PathBuf::from(STANDARD_DIR)).filter(|dir| dir.is_dir()));
+    let sources = SOURCES.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec();
+    let options = CompileOptions { dirs, modules: own.chain(chosen).collect(), features, sources };
+    Ok(Arc::new(compile(&options)?))
 }
 
 /// The features of ietf-netconf that stand for advertised capabilities: clients compare the two.

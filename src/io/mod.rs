@@ -1,6 +1,7 @@
 //! The doors to the world: one file, one door.
 
 pub(crate) mod clock;
+pub(crate) mod descriptors;
 pub(crate) mod disk;
 pub(crate) mod handle;
 pub(crate) mod host;

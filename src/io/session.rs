@@ -6,7 +6,9 @@ use super::service::{Peer, Service};
 use super::shutdown::Shutdown;
 use crate::agent::event::{Answer, Client, EndCause, SessionEvent};
 use crate::base::ids::SessionKey;
-use crate::base::limits::{REPLY_CHUNK_BYTES, SESSION_END_TIMEOUT_S, WRITE_STALL_TIMEOUT_S};
+use crate::base::limits::{
+    DRAIN_TIMEOUT_S, REPLY_CHUNK_BYTES, SESSION_END_TIMEOUT_S, WRITE_STALL_TIMEOUT_S,
+};
 use crate::netconf::operation::Request;
 use crate::netconf::reply::{DataReply, Fill};
 use crate::netconf::server::Server;
@@ -70,6 +72,12 @@ impl Sessions {
         Self { agent, server, limits, shutdown }
     }
 
+    /// Ready when the node stops and the time to answer what was asked is over.
+    async fn drained(&self) {
+        self.shutdown.clone().requested().await;
+        tokio::time::sleep(Duration::from_secs(DRAIN_TIMEOUT_S)).await;
+    }
+
     /// Tells the agent, and waits until the session's locks are free and its unconfirmed commit is rolled back.
     async fn end(&self, session: SessionKey, cause: EndCause) {
         let ended = self.agent.ask(SessionEvent::Ended { session, cause });
@@ -120,11 +128,15 @@ impl Service for Sessions {
             biased;
             cause = ends.wait_for(key.id) => cause,
             () = gone => EndCause::Dropped,
+            () = self.drained() => EndCause::Shutdown,
             cause = caught(conversation.run()) => cause.unwrap_or_else(|| {
                 tracing::error!(session, "a panic ended the session");
                 EndCause::Dropped
             }),
         };
+        if cause == EndCause::Dropped {
+            self.server.statistics.session_dropped();
+        }
         self.end(key, cause).await;
         cause
     }

@@ -11,15 +11,29 @@ use crate::yang::schema::Schema;
 #[error("{0}")]
 pub(crate) struct DocumentError(String);
 
-/// A file with a `<config>` or `<data>` element around plain configuration.
+/// A file with plain configuration: its top-level elements, or a `<config>` or `<data>` element around them.
 pub(crate) fn read_document(text: &[u8], schema: &Schema) -> Result<Edit, DocumentError> {
-    read(text, schema, Operations::Forbidden)
+    let is_wrapped = Reader::new(text).is_ok_and(|mut reader| {
+        matches!(reader.next(), Ok(Event::Start)) && matches!(reader.name(), "config" | "data")
+    });
+    if is_wrapped {
+        return read(text, schema, Operations::Forbidden);
+    }
+    let text = std::str::from_utf8(text).map_err(|error| DocumentError(error.to_string()))?;
+    let content = match text.trim_start().strip_prefix("<?xml") {
+        Some(declared) => declared.split_once("?>").map_or("", |(_, content)| content),
+        None => text,
+    };
+    read(wrapped(content).as_bytes(), schema, Operations::Forbidden)
 }
 
 /// The content of a `<config>` element, with operation attributes if there are any.
 pub(crate) fn read_fragment(xml: &str, schema: &Schema) -> Result<Edit, DocumentError> {
-    let text = format!("<config xmlns=\"{BASE_NAMESPACE}\">{xml}</config>");
-    read(text.as_bytes(), schema, Operations::Allowed(DefaultOperation::Merge))
+    read(wrapped(xml).as_bytes(), schema, Operations::Allowed(DefaultOperation::Merge))
+}
+
+fn wrapped(content: &str) -> String {
+    format!("<config xmlns=\"{BASE_NAMESPACE}\">{content}</config>")
 }
 
 fn read(text: &[u8], schema: &Schema, operations: Operations) -> Result<Edit, DocumentError> {

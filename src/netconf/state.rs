@@ -1,8 +1,8 @@
 //! What sessions read: the facts of this moment, immutable and shared.
 
-use crate::datastore::store::Datastore;
 use crate::base::ids::{Revision, SessionId};
 use crate::base::time::WallTime;
+use crate::datastore::store::Datastore;
 use crate::yang::tree::Tree;
 use std::sync::Arc;
 

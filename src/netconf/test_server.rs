@@ -38,6 +38,7 @@ pub(crate) fn schema() -> Arc<Schema> {
             "ietf-netconf-monitoring",
             "ietf-yang-library",
             "ietf-datastores",
+            "quorate-netconf",
             "t",
             "t-deviations",
             "u",
@@ -45,7 +46,14 @@ pub(crate) fn schema() -> Arc<Schema> {
         let features = ["candidate", "confirmed-commit", "rollback-on-error", "validate"];
         let netconf = features.map(|name| ("ietf-netconf".to_owned(), name.to_owned()));
         let of_t = ["f", "g"].map(|name| ("t".to_owned(), name.to_owned()));
-        let sources = [("t", OLD), ("t-deviations", DEVIATIONS), ("u", NEW), ("u-sub", SUBMODULE)];
+        let own = include_str!("../../yang/quorate-netconf.yang");
+        let sources = [
+            ("quorate-netconf", own),
+            ("t", OLD),
+            ("t-deviations", DEVIATIONS),
+            ("u", NEW),
+            ("u-sub", SUBMODULE),
+        ];
         let options = CompileOptions {
             dirs: vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/yang/standard"))],
             modules: implemented.map(|name| (name.to_owned(), None)).to_vec(),

@@ -3,9 +3,15 @@
 use super::record::record_len;
 use super::segment::{SEGMENT_HEAD_BYTES, segment_file};
 use super::simulated_disk::{SimulatedDisk, Unsynced};
-use super::{Disk, Log, LogError, LogOptions, Recovered, RecoveryError, prepare_spare, recover};
+use super::{
+    Disk, Log, LogError, LogOptions, Recovered, RecoveryError, SnapshotWriter, prepare_spare,
+    recover,
+};
 use crate::base::ids::{Incarnation, LogIndex, Term};
-use crate::raft::{EntryKind, HardState, LogEntry, LogPosition, LogWrite, Payload, RecoveredLog};
+use crate::raft::{
+    ConfState, EntryKind, HardState, LogEntry, LogPosition, LogWrite, Payload, RecoveredLog,
+    SnapshotMeta,
+};
 use std::sync::Arc;
 
 pub(super) const OPTIONS: LogOptions =
@@ -198,14 +204,15 @@ fn every_prefix_of_the_log_gives_the_records_that_are_whole() {
             assert_eq!(recovered.raft, model(&sample()[..count]), "{length} bytes of {file}");
             let is_cut = !ends.contains(&(number, length));
             assert_eq!(recovered.cut.is_some(), is_cut, "{length} bytes of {file}");
-            // The torn record is gone for good, and the log goes on.
+            // The torn record is gone for good, also where the next one is shorter, and the log goes on.
             let mut log = recovered.log;
-            let next = count + 1;
-            write_all(&mut log, &sample()[count..next.min(sample().len())]);
+            let mut writes = sample()[..count].to_vec();
+            writes.push(LogWrite { entries: Vec::new(), ..hard_state(9, 1, 0) });
+            write_all(&mut log, &writes[count..]);
             disk.restart(Unsynced::Lost);
             let again = open(&disk).unwrap();
             assert_eq!(again.cut, None);
-            assert_eq!(again.raft, model(&sample()[..next.min(sample().len())]));
+            assert_eq!(again.raft, model(&writes));
         }
     }
 }
@@ -307,6 +314,78 @@ fn a_write_that_ran_out_of_space_half_way_leaves_no_trace() {
     let recovered = open(&disk).unwrap();
     assert_eq!(recovered.cut, None);
     assert_eq!(recovered.raft.entries, [entry(1, 1, 300), entry(2, 1, 3)]);
+}
+
+#[test]
+fn a_power_failure_after_running_out_of_space_is_not_taken_for_damage() {
+    for operation in 0..4 {
+        let disk = SimulatedDisk::new();
+        let mut log = open(&disk).unwrap().log;
+        write_all(&mut log, &[hard_state(1, 1, 0)]);
+        disk.fill(true);
+        log.append(&entries(1, 1, 1, 700)).unwrap();
+        assert!(matches!(log.flush(), Err(LogError::NoSpace)));
+        disk.fill(false);
+        log.append(&entries(2, 2, 1, 100)).unwrap();
+        disk.crash_at(disk.operations() + operation);
+        assert!(matches!(log.flush(), Err(LogError::Fatal(_))));
+        for seed in 0..64 {
+            let after_crash = disk.copy();
+            after_crash.restart(Unsynced::Torn(seed));
+            let count = open(&after_crash).unwrap().raft.entries.len();
+            assert!(count == 0 || count == 2, "{count} entries of one record");
+        }
+    }
+}
+
+#[test]
+fn pruning_keeps_what_the_snapshot_does_not_cover() {
+    let disk = SimulatedDisk::new();
+    let mut log = open(&disk).unwrap().log;
+    for index in 1..=9 {
+        write_all(&mut log, &[entries(index, index, 1, 400)]);
+    }
+    let whole = disk.list().unwrap().len();
+    assert_eq!(log.prune(LogIndex(0)).unwrap(), 0);
+    let removed = log.prune(LogIndex(5)).unwrap();
+    assert!(removed > 1 && disk.list().unwrap().len() == whole - removed);
+    disk.restart(Unsynced::Lost);
+    let Err(RecoveryError::Corrupt { what, .. }) = open(&disk) else { panic!("a gap") };
+    assert!(what.contains("the newest whole snapshot ends at 0"), "{what}");
+    // With the snapshot, all behind it is there; another log could not have told what is missing.
+    let position = LogPosition { index: LogIndex(5), term: Term(1) };
+    let voters = vec![Incarnation(1)];
+    let conf_state = ConfState { voters, ..ConfState::default() };
+    let meta = SnapshotMeta { position, conf_state };
+    SnapshotWriter::begin(Arc::new(disk.clone()), meta).unwrap().finish().unwrap();
+    let mut recovered = open(&disk).unwrap();
+    assert_eq!(recovered.raft.entries, entries(6, 9, 1, 400).entries);
+    assert_eq!(recovered.log.prune(LogIndex(5)).unwrap(), 0, "it is known after a restart too");
+}
+
+#[test]
+fn a_log_that_was_replaced_is_pruned_whatever_its_length_was() {
+    let disk = SimulatedDisk::new();
+    let mut log = open(&disk).unwrap().log;
+    write_all(&mut log, &[entries(1, 9, 1, 100), entries(10, 19, 1, 100)]);
+    let reset = LogPosition { index: LogIndex(10), term: Term(2) };
+    write_all(&mut log, &[LogWrite { reset: Some(reset), ..hard_state(2, 1, 10) }]);
+    write_all(&mut log, &[entries(11, 11, 2, 900)]);
+    let reopened = disk.copy();
+    assert!(log.prune(LogIndex(10)).unwrap() > 1);
+    // A log that is opened again knows it too.
+    let conf_state = ConfState { voters: vec![Incarnation(1)], ..ConfState::default() };
+    let meta = SnapshotMeta { position: reset, conf_state };
+    for disk in [&disk, &reopened] {
+        let writer = SnapshotWriter::begin(Arc::new(disk.clone()), meta.clone()).unwrap();
+        writer.finish().unwrap();
+        let mut recovered = open(disk).unwrap();
+        recovered.log.prune(LogIndex(10)).unwrap();
+        let segments = disk.list().unwrap();
+        let kept = segments.iter().filter(|file| file.starts_with("log-")).count();
+        assert_eq!(kept, 1, "{segments:?}");
+        assert_eq!(open(disk).unwrap().raft.entries, [entry(11, 2, 900)]);
+    }
 }
 
 #[test]

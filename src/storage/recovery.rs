@@ -62,8 +62,6 @@ pub(crate) fn recover(
     disk: Arc<dyn Disk>,
     options: LogOptions,
 ) -> Result<Recovered, RecoveryError> {
-    // A process that was killed may have renamed or written without the sync that was to follow.
-    disk.sync_directory()?;
     let files = disk.list()?;
     let scan = Scan::read(&*disk, &files)?;
     let snapshots = Snapshots::read(&*disk, &files)?;
@@ -76,6 +74,7 @@ pub(crate) fn recover(
         disk.remove(&segment_file(*number))?;
     }
     let cut = scan.repair(&*disk)?;
+    // Also for a process that was killed between a rename and the sync that was to follow.
     disk.sync_directory()?;
 
     let mut log = Log::new(disk, options, scan.end());
@@ -161,9 +160,6 @@ impl Scan {
                     at = next;
                 }
                 Found::Damaged(what) => return corrupt(at, what),
-                Found::Nothing | Found::Torn if until.is_some() => {
-                    return corrupt(at, "records are missing that a later segment follows");
-                }
                 Found::Nothing => break,
                 Found::Torn => {
                     let end = bytes.iter().rposition(|byte| *byte != 0);
@@ -173,7 +169,7 @@ impl Scan {
             }
         }
         if until.is_some_and(|until| self.sequence != until) {
-            return corrupt(0, "the segment that follows does not follow");
+            return corrupt(at, "records are missing that a later segment follows");
         }
         let (from, to) = self.last_record;
         self.last_bytes = bytes.get(from..to).unwrap_or_default().to_vec();

@@ -15,7 +15,7 @@ const SECTOR: usize = 512;
 /// What is left of what was not synced when the power fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unsynced {
-    /// All of it: the process alone died.
+    /// All of it, for now: the process alone died, and a later power failure can still take it.
     Kept,
     /// Nothing.
     Lost,
@@ -144,7 +144,7 @@ impl SimulatedDisk {
     pub(crate) fn restart(&self, unsynced: Unsynced) {
         let mut state = self.state();
         match unsynced {
-            Unsynced::Kept => {}
+            Unsynced::Kept => return state.end_faults(),
             Unsynced::Lost => state.lose(&mut || false),
             Unsynced::Torn(seed) => {
                 let mut generator = SplitMix64::new(seed);
@@ -253,6 +253,10 @@ impl State {
         self.synced_names = self.names.clone();
         self.name_changes.clear();
         self.last_write = None;
+        self.end_faults();
+    }
+
+    fn end_faults(&mut self) {
         self.crash_at = None;
         self.crashed = false;
         self.fail_syncs = false;
@@ -361,8 +365,9 @@ impl Disk for SimulatedDisk {
             let source = io::Error::other("the disk is gone");
             return Err(DiskError::SyncFailed { file: file.to_owned(), source });
         }
-        content.synced = content.bytes.clone();
-        content.unsynced.clear();
+        for write in std::mem::take(&mut content.unsynced) {
+            put(&mut content.synced, &write);
+        }
         Ok(())
     }
 

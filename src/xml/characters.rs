@@ -1,22 +1,26 @@
 //! Which characters stand where (XML 1.0, 2.2 and 2.3).
 
-/// Bytes looked at together, so that the compiler can do it in a few instructions.
-const LANES: usize = 32;
-
 /// White space (2.3).
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
-/// `found` holds for a byte. It is asked for bytes behind the first hit too, so it must be cheap and without effect.
+/// `found` holds for a byte. Many bytes are looked at together, some of them twice, and behind the first hit too: it
+/// must be cheap and without effect, and should not branch.
 #[inline]
 pub(super) fn any(bytes: &[u8], found: impl Fn(u8) -> bool) -> bool {
-    let (chunks, rest) = bytes.as_chunks::<LANES>();
-    let (eights, rest) = rest.as_chunks::<8>();
     let hit = |hit: bool, byte: &u8| hit | found(*byte);
-    chunks.iter().any(|chunk| chunk.iter().fold(false, hit))
-        || eights.iter().fold(false, |before, chunk| before | chunk.iter().fold(false, hit))
-        || rest.iter().fold(false, hit)
+    if let Some(last) = bytes.last_chunk::<32>() {
+        let (chunks, _) = bytes.as_chunks::<32>();
+        return chunks.iter().any(|chunk| chunk.iter().fold(false, hit))
+            || last.iter().fold(false, hit);
+    }
+    if let Some(last) = bytes.last_chunk::<8>() {
+        let (chunks, _) = bytes.as_chunks::<8>();
+        return chunks.iter().any(|chunk| chunk.iter().fold(false, hit))
+            || last.iter().fold(false, hit);
+    }
+    bytes.iter().fold(false, hit)
 }
 
 /// A character that a document may contain, written as itself or as a reference (2.2).

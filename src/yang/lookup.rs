@@ -212,19 +212,8 @@ impl Schema {
 
     /// The key of a list entry with these canonical key values, in the order of the keys.
     pub(crate) fn list_key(&self, list: NodeId, values: &[Text]) -> Key {
-        let keys: &[NodeId] = match &self.node(list).kind {
-            NodeKind::List(list) => &list.keys,
-            NodeKind::Container { .. }
-            | NodeKind::Leaf(_)
-            | NodeKind::LeafList(_)
-            | NodeKind::Anydata { .. }
-            | NodeKind::Anyxml { .. }
-            | NodeKind::Rpc { .. }
-            | NodeKind::Action { .. }
-            | NodeKind::Notification => &[],
-        };
         let mut builder = KeyBuilder::default();
-        for (key, value) in keys.iter().zip(values) {
+        for (key, value) in self.keys(list).iter().zip(values) {
             self.push_key(&mut builder, self.type_of(*key), value);
         }
         builder.finish()

@@ -12,8 +12,10 @@ use crate::xml::Writer;
 use crate::xml::writer::push_text;
 use std::sync::Arc;
 
-/// Entries that have lists or leaf-lists inside are written in one go if they hold no more nodes than these.
-const SMALL: usize = 256;
+/// Bytes up to which a container or an entry is written in one go.
+const WHOLE_BYTES_MAX: usize = 8 << 10;
+/// Entries up to which a leaf-list is written in one go.
+const WHOLE_ITEMS_MAX: usize = 256;
 
 /// Writes a tree piece by piece. Between the pieces it holds pointers into the tree, and nothing that was written.
 #[derive(Debug)]
@@ -60,8 +62,8 @@ impl Printer {
         Self { schema, levels: vec![level] }
     }
 
-    /// Appends to `out` until it holds at least `until` bytes or nothing is left. One call may go beyond by an entry of
-    /// a few hundred nodes, or by one anydata.
+    /// Appends to `out` until it holds at least `until` bytes or nothing is left. One call may go beyond by a small
+    /// entry, or by one value.
     pub(crate) fn fill(&mut self, out: &mut Vec<u8>, until: usize) -> Progress {
         let pen = Pen { schema: &self.schema, tags: self.schema.tags() };
         while out.len() < until {
@@ -186,12 +188,10 @@ pub(crate) struct Tags(Vec<Tag>);
 
 #[derive(Debug)]
 struct Tag {
-    /// The start tag with its namespace if it needs one, without `>`.
+    /// The start tag, with its namespace if it needs one.
     start: Box<[u8]>,
     end: Box<[u8]>,
     value: Value,
-    /// There is no list and no leaf-list below.
-    flat: bool,
 }
 
 /// How a canonical value becomes text.
@@ -208,17 +208,7 @@ enum Value {
 impl Tags {
     /// The tags of the nodes of `schema`.
     fn new(schema: &Schema) -> Self {
-        let mut tags: Vec<Tag> = schema.nodes.iter().map(|node| tag(schema, node)).collect();
-        // A parent's number is smaller than its children's.
-        for (at, node) in schema.nodes.iter().enumerate().rev() {
-            let nested = matches!(node.kind, NodeKind::List(_) | NodeKind::LeafList(_));
-            let flat = !nested && tags.get(at).is_some_and(|tag| tag.flat);
-            let parent = node.parent.and_then(|id| tags.get_mut(usize::try_from(id.0).ok()?));
-            if let Some(parent) = parent {
-                parent.flat &= flat;
-            }
-        }
-        Self(tags)
+        Self(schema.nodes.iter().map(|node| tag(schema, node)).collect())
     }
 
     fn of(&self, id: NodeId) -> &Tag {
@@ -236,6 +226,7 @@ fn tag(schema: &Schema, node: &Node) -> Tag {
     if node.parent.is_none_or(|parent| schema.node(parent).module != node.module) {
         writer.default_namespace(&schema.module(node.module).namespace);
     }
+    writer.content();
     let value = match &node.kind {
         NodeKind::Leaf(leaf) => value_of(schema, leaf.type_id),
         NodeKind::LeafList(leaf_list) => value_of(schema, leaf_list.type_id),
@@ -248,7 +239,7 @@ fn tag(schema: &Schema, node: &Node) -> Tag {
         | NodeKind::Notification => Value::Plain,
     };
     let end = format!("</{}>", node.name).into_bytes().into();
-    Tag { start: start.into(), end, value, flat: true }
+    Tag { start: start.into(), end, value }
 }
 
 fn value_of(schema: &Schema, type_id: TypeId) -> Value {
@@ -313,18 +304,18 @@ impl Pen<'_> {
                 ChildRef::List(list) => {
                     Level::Entries { node: id, list: list.clone(), after: None }
                 }
-                ChildRef::LeafList(items) if items.len() > SMALL => {
+                ChildRef::LeafList(items) if items.len() > WHOLE_ITEMS_MAX => {
                     Level::Items { node: id, items: items.clone(), after: None }
                 }
-                ChildRef::Container(inner) if !self.is_small(id, inner) => {
-                    self.start(id, out);
+                ChildRef::Container(inner) => {
+                    if self.try_whole(id, inner, out) {
+                        continue;
+                    }
+                    out.extend_from_slice(&self.tags.of(id).start);
                     Level::Children { owner: Some(id), data: inner.clone(), from: NodeId(0) }
                 }
-                ChildRef::LeafList(_)
-                | ChildRef::Container(_)
-                | ChildRef::Leaf(_)
-                | ChildRef::Any(_) => {
-                    self.child(id, child, out);
+                ChildRef::LeafList(_) | ChildRef::Leaf(_) | ChildRef::Any(_) => {
+                    self.child(id, child, out, usize::MAX);
                     continue;
                 }
             };
@@ -349,11 +340,10 @@ impl Pen<'_> {
         until: usize,
     ) -> Stop {
         for (key, entry) in entries {
-            if !self.is_small(node, entry) {
-                self.start(node, out);
+            if !self.try_whole(node, entry, out) {
+                out.extend_from_slice(&self.tags.of(node).start);
                 return Stop::Inside(key.clone(), entry.clone());
             }
-            self.whole(node, entry, out);
             if out.len() >= until {
                 return Stop::Behind(key.clone());
             }
@@ -377,57 +367,71 @@ impl Pen<'_> {
         None
     }
 
-    /// The container or entry can be written in one go.
-    fn is_small(&self, id: NodeId, data: &Container) -> bool {
-        self.tags.of(id).flat || count(data, SMALL).is_some()
-    }
-
-    fn start(&self, id: NodeId, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.tags.of(id).start);
-        out.push(b'>');
-    }
-
-    /// A container or entry with all that is in it. No deeper than the schema.
-    fn whole(&self, id: NodeId, data: &Container, out: &mut Vec<u8>) {
-        self.start(id, out);
-        for (id, child) in data.iter() {
-            self.child(id, child, out);
+    /// Writes a container or entry, unless it turns out to be large: then nothing is written.
+    fn try_whole(&self, id: NodeId, data: &Container, out: &mut Vec<u8>) -> bool {
+        let before = out.len();
+        let written = self.whole(id, data, out, before.saturating_add(WHOLE_BYTES_MAX));
+        if !written {
+            out.truncate(before);
         }
-        out.extend_from_slice(&self.tags.of(id).end);
+        written
     }
 
-    fn child(&self, id: NodeId, child: ChildRef<'_>, out: &mut Vec<u8>) {
+    /// Writes a container or entry with all that is in it. No deeper than the schema. False if it goes beyond `limit`
+    /// and is left unfinished.
+    fn whole(&self, id: NodeId, data: &Container, out: &mut Vec<u8>, limit: usize) -> bool {
+        let tag = self.tags.of(id);
+        out.extend_from_slice(&tag.start);
+        for (id, child) in data.iter() {
+            if !self.child(id, child, out, limit) {
+                return false;
+            }
+        }
+        out.extend_from_slice(&tag.end);
+        true
+    }
+
+    /// Writes a child, or all entries of a list or leaf-list. False as `whole`.
+    fn child(&self, id: NodeId, child: ChildRef<'_>, out: &mut Vec<u8>, limit: usize) -> bool {
         match child {
             ChildRef::Leaf(value) => self.leaf(id, value, out),
-            ChildRef::Container(inner) => self.whole(id, inner, out),
-            ChildRef::List(list) => list.iter().for_each(|(_, entry)| self.whole(id, entry, out)),
+            ChildRef::Container(inner) => return self.whole(id, inner, out, limit),
+            ChildRef::List(list) => {
+                return list.iter().all(|(_, entry)| self.whole(id, entry, out, limit));
+            }
             ChildRef::LeafList(items) => {
-                items.iter().for_each(|(_, value)| self.leaf(id, value, out));
+                return items.iter().all(|(_, value)| {
+                    self.leaf(id, value, out);
+                    out.len() <= limit
+                });
             }
             ChildRef::Any(xml) => {
-                self.start(id, out);
+                let tag = self.tags.of(id);
+                out.extend_from_slice(&tag.start);
                 out.extend_from_slice(xml.as_bytes());
-                out.extend_from_slice(&self.tags.of(id).end);
+                out.extend_from_slice(&tag.end);
             }
         }
+        out.len() <= limit
     }
 
     /// A leaf or leaf-list entry.
     fn leaf(&self, id: NodeId, value: &str, out: &mut Vec<u8>) {
         let tag = self.tags.of(id);
-        out.extend_from_slice(&tag.start);
         match tag.value {
             Value::Plain => {
-                out.push(b'>');
+                out.extend_from_slice(&tag.start);
                 out.extend_from_slice(value.as_bytes());
             }
             Value::Escaped => {
-                out.push(b'>');
+                out.extend_from_slice(&tag.start);
                 push_text(out, value);
             }
             Value::Prefixed => {
                 let mut declarations = Declarations::default();
                 let text = self.schema.lexical(id, value, &mut declarations);
+                let (_, start) = tag.start.split_last().unwrap_or((&b'>', &[]));
+                out.extend_from_slice(start);
                 declarations.write(out);
                 out.push(b'>');
                 push_text(out, &text);
@@ -435,25 +439,4 @@ impl Pen<'_> {
         }
         out.extend_from_slice(&tag.end);
     }
-}
-
-/// What is left of `budget` after all nodes in `data` were counted; `None` if it does not suffice. No deeper than the
-/// schema, and no more work than the budget.
-fn count(data: &Container, budget: usize) -> Option<usize> {
-    let mut left = budget;
-    for (_, child) in data.iter() {
-        left = match child {
-            ChildRef::Leaf(_) | ChildRef::Any(_) => left.checked_sub(1)?,
-            ChildRef::Container(inner) => count(inner, left.checked_sub(1)?)?,
-            ChildRef::LeafList(items) => left.checked_sub(items.len())?,
-            ChildRef::List(list) => {
-                let mut left = left.checked_sub(list.len())?;
-                for (_, entry) in list.iter() {
-                    left = count(entry, left)?;
-                }
-                left
-            }
-        };
-    }
-    Some(left)
 }

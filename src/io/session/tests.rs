@@ -244,6 +244,17 @@ async fn at_the_word_a_session_answers_what_it_was_asked_and_ends() {
     world.check_ended(EndCause::Shutdown).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn at_the_word_a_client_that_takes_nothing_does_not_hold_the_node_up() {
+    let mut world = start(limits());
+    world.answer(Answer::Opened(KEY)).await;
+    world.client.read_u8().await.unwrap();
+    world.stop.request();
+    let before = tokio::time::Instant::now();
+    world.check_ended(EndCause::Shutdown).await;
+    assert!(before.elapsed() < Duration::from_secs(60));
+}
+
 #[tokio::test]
 async fn an_agent_that_is_gone_ends_the_session() {
     let mut world = start(limits());

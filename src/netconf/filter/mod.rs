@@ -13,6 +13,8 @@
 use super::BASE_NAMESPACE;
 use crate::xml::{Event, Reader, XmlError, trim};
 use crate::yang::schema::{Lookup, NodeId, NodeKind, Order, Schema};
+use crate::yang::tree::container::ContainerBuilder;
+use crate::yang::tree::entries::EntriesBuilder;
 use crate::yang::tree::{Child, ChildRef, Container, Key, LeafList, List, Seed, Text, Tree};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +33,8 @@ struct Siblings {
     selected: Vec<NodeId>,
     /// Containment nodes.
     contained: Vec<Containment>,
+    /// There are others that select nothing: unknown names, attribute matches, mixed content.
+    idle: bool,
     /// A content match among them cannot hold.
     never: bool,
     /// There is nothing but content matches, so that everything around them is wanted.
@@ -92,15 +96,19 @@ impl Filter {
 
     /// False if nothing of the top-level node `node` can be selected, whatever it holds.
     pub(crate) fn can_select(&self, node: NodeId) -> bool {
-        let Siblings { selected, contained, whole, .. } = &self.top;
+        let Siblings { matches, selected, contained, whole, .. } = &self.top;
         let names = |part: &Containment| part.nodes.iter().any(|(id, _)| *id == node);
-        *whole || selected.contains(&node) || contained.iter().any(names)
+        let matches_it = |part: &Match| part.0.iter().any(|(id, _)| *id == node);
+        *whole
+            || selected.contains(&node)
+            || contained.iter().any(names)
+            || matches.iter().any(matches_it)
     }
 
     /// What the filter selects of a tree. What is selected whole is shared with it.
     pub(crate) fn select(&self, schema: &Schema, tree: &Tree) -> Tree {
         let selection = Selection { schema, seed: tree.seed };
-        let root = selection.children(&tree.root, &[&self.top]).unwrap_or_default();
+        let root = selection.children(None, &tree.root, &[&self.top]).unwrap_or_default();
         Tree { root, seed: tree.seed }
     }
 }
@@ -157,7 +165,7 @@ impl Siblings {
         if text && !elements {
             self.never = true;
         } else {
-            self.contained.push(Containment { nodes: Vec::new(), inside: Siblings::default() });
+            self.idle = true;
         }
         Ok(())
     }
@@ -170,9 +178,7 @@ impl Siblings {
             (false, Some(content)) if content.0.is_empty() => self.never = true,
             (false, Some(content)) => self.matches.push(content),
             // Mixed content is no filter (6.2.5), so it selects nothing.
-            (true, Some(_)) => {
-                self.contained.push(Containment { nodes: Vec::new(), inside: Siblings::default() });
-            }
+            (true, Some(_)) => self.idle = true,
             (true, None) => {
                 inside.finish();
                 let keyed = nodes.into_iter().map(|id| (id, inside.key(schema, id)));
@@ -183,7 +189,7 @@ impl Siblings {
 
     /// No more elements will come.
     fn finish(&mut self) {
-        self.whole = self.selected.is_empty() && self.contained.is_empty();
+        self.whole = self.selected.is_empty() && self.contained.is_empty() && !self.idle;
         self.selected.sort_unstable();
         self.selected.dedup();
     }
@@ -253,6 +259,9 @@ fn candidates(reader: &Reader<'_>, schema: &Schema, parent: Option<&Element>) ->
     }
 }
 
+/// Selected children by number.
+type Selected = BTreeMap<NodeId, Child>;
+
 /// Selecting in progress.
 struct Selection<'s> {
     schema: &'s Schema,
@@ -260,9 +269,14 @@ struct Selection<'s> {
 }
 
 impl Selection<'_> {
-    /// What `filters` together select of a container's or entry's children; `None` is nothing. No deeper than the
-    /// schema.
-    fn children(&self, data: &Container, filters: &[&Siblings]) -> Option<Container> {
+    /// What `filters` together select of the children of `parent`, a container or an entry, or of the tree; `None` is
+    /// nothing. No deeper than the schema.
+    fn children(
+        &self,
+        parent: Option<NodeId>,
+        data: &Container,
+        filters: &[&Siblings],
+    ) -> Option<Container> {
         let live: Vec<&Siblings> =
             filters.iter().copied().filter(|filter| filter.hold(data)).collect();
         if live.is_empty() {
@@ -271,10 +285,10 @@ impl Selection<'_> {
         if live.iter().any(|filter| filter.whole) {
             return Some(data.clone());
         }
-        let mut out = Container::default();
+        let mut out = Selected::new();
         for id in live.iter().flat_map(|filter| &filter.selected) {
             if let Some(child) = data.get(*id) {
-                out.set(*id, child.to_owned());
+                out.insert(*id, child.to_owned());
             }
         }
         self.matched(data, &live, &mut out);
@@ -285,35 +299,41 @@ impl Selection<'_> {
             }
         }
         for (id, filters) in inside {
-            if out.get(id).is_some() {
+            if out.contains_key(&id) {
                 continue;
             }
-            match data.get(id) {
+            let selected = match data.get(id) {
                 Some(ChildRef::Container(child)) => {
                     let filters: Vec<_> = filters.into_iter().map(|(_, filter)| filter).collect();
-                    if let Some(selected) = self.children(child, &filters) {
-                        out.set(id, Child::Container(selected));
-                    }
+                    self.children(Some(id), child, &filters).map(Child::Container)
                 }
-                Some(ChildRef::List(list)) => {
-                    let selected = self.entries(id, list, &filters);
-                    if !selected.is_empty() {
-                        out.set(id, Child::List(selected));
-                    }
-                }
-                Some(ChildRef::Leaf(_) | ChildRef::LeafList(_) | ChildRef::Any(_)) | None => {}
-            }
+                Some(ChildRef::List(list)) => Some(self.entries(id, list, &filters))
+                    .filter(|l| !l.is_empty())
+                    .map(Child::List),
+                Some(ChildRef::Leaf(_) | ChildRef::LeafList(_) | ChildRef::Any(_)) | None => None,
+            };
+            out.extend(selected.map(|child| (id, child)));
         }
-        (!out.is_empty()).then_some(out)
+        if out.is_empty() {
+            return None;
+        }
+        self.add_keys(parent, data, &mut out);
+        let mut container = ContainerBuilder::default();
+        for (id, child) in out {
+            container.put(id, child);
+        }
+        Some(container.finish())
     }
 
     /// Adds the content match nodes themselves, which are part of what is selected.
-    fn matched(&self, data: &Container, live: &[&Siblings], out: &mut Container) {
+    fn matched(&self, data: &Container, live: &[&Siblings], out: &mut Selected) {
         let mut items: BTreeMap<NodeId, BTreeSet<&Key>> = BTreeMap::new();
         for (id, wanted) in live.iter().flat_map(|filter| &filter.matches).flat_map(|m| &m.0) {
             match wanted {
-                _ if out.get(*id).is_some() || !wanted.is_in(data, *id) => {}
-                Wanted::Leaf(value) => out.set(*id, Child::Leaf(value.clone())),
+                _ if out.contains_key(id) || !wanted.is_in(data, *id) => {}
+                Wanted::Leaf(value) => {
+                    out.insert(*id, Child::Leaf(value.clone()));
+                }
                 Wanted::Item(key) => {
                     items.entry(*id).or_default().insert(key);
                 }
@@ -321,25 +341,25 @@ impl Selection<'_> {
         }
         for (id, keys) in items {
             if let Some(ChildRef::LeafList(all)) = data.get(id) {
-                out.set(id, Child::LeafList(self.items(all, &keys)));
+                out.insert(id, Child::LeafList(self.items(all, &keys)));
             }
         }
     }
 
     fn items(&self, all: &LeafList, keys: &BTreeSet<&Key>) -> LeafList {
-        let mut some = LeafList::new(all.order(), self.seed);
+        let mut some = EntriesBuilder::new(all.order(), self.seed);
         if all.order() == Order::User && keys.len() > 1 {
             for (key, value) in all.iter().filter(|(key, _)| keys.contains(key)) {
-                some.insert(key.clone(), value.clone());
+                some.push(key.clone(), value.clone());
             }
         } else {
             for key in keys {
                 if let Some(value) = all.get(key) {
-                    some.insert((*key).clone(), value.clone());
+                    some.push((*key).clone(), value.clone());
                 }
             }
         }
-        some
+        some.finish()
     }
 
     /// What `filters` together select of a list. Entries that are named by their keys are looked up; all are visited
@@ -353,38 +373,39 @@ impl Selection<'_> {
                 None => general.push(filter),
             }
         }
-        let mut some = List::new(all.order(), self.seed);
+        let mut some = EntriesBuilder::new(all.order(), self.seed);
         let mut add = |key: &Key, entry: &Container, filters: &[&Siblings]| {
-            if let Some(mut selected) = self.children(entry, filters) {
-                self.add_keys(id, entry, &mut selected);
-                some.insert(key.clone(), selected);
+            if let Some(selected) = self.children(Some(id), entry, filters) {
+                some.push(key.clone(), selected);
             }
         };
-        let visit_all = !general.is_empty() || (all.order() == Order::User && keyed.len() > 1);
-        if !visit_all {
+        if general.is_empty() && (all.order() == Order::System || keyed.len() == 1) {
             for (key, filters) in keyed {
                 if let Some(entry) = all.get(key) {
                     add(key, entry, &filters);
                 }
             }
-            return some;
+            return some.finish();
         }
-        let general_only = general.len();
+        let general_len = general.len();
         for (key, entry) in all.iter() {
-            general.truncate(general_only);
+            general.truncate(general_len);
             general.extend(keyed.get(key).into_iter().flatten());
             if !general.is_empty() {
                 add(key, entry, &general);
             }
         }
-        some
+        some.finish()
     }
 
-    fn add_keys(&self, id: NodeId, entry: &Container, selected: &mut Container) {
-        let NodeKind::List(list) = &self.schema.node(id).kind else { return };
+    /// Adds an entry's keys.
+    fn add_keys(&self, parent: Option<NodeId>, entry: &Container, out: &mut Selected) {
+        let Some(NodeKind::List(list)) = parent.map(|id| &self.schema.node(id).kind) else {
+            return;
+        };
         for key in &list.keys {
-            if let (None, Some(child)) = (selected.get(*key), entry.get(*key)) {
-                selected.set(*key, child.to_owned());
+            if let Some(child) = entry.get(*key) {
+                out.entry(*key).or_insert_with(|| child.to_owned());
             }
         }
     }

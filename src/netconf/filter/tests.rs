@@ -267,6 +267,23 @@ fn anydata_is_selected_whole_or_not_at_all() {
 }
 
 #[test]
+fn a_top_level_node_that_no_element_names_cannot_be_selected() {
+    let schema = schema();
+    let [bx, top, other] = schema.top.as_slice() else { panic!("{:?}", schema.top) };
+    for (filter, expected) in [
+        ("", [false, false, false]),
+        ("<box/>", [true, false, false]),
+        ("<box><name>x</name></box>", [true, false, false]),
+        ("<m:top>x</m:top><box/>", [true, true, false]),
+        ("<top/>", [false, true, true]),
+        ("<m:top>x</m:top>", [true, true, true]),
+    ] {
+        let filter_read = parse(&schema, filter);
+        assert_eq!([bx, top, other].map(|id| filter_read.can_select(*id)), expected, "{filter}");
+    }
+}
+
+#[test]
 fn a_selected_subtree_is_shared() {
     let schema = schema();
     let data = tree(&schema, &boxed("<name>x</name><lid><color>red</color></lid>"));

@@ -1,5 +1,4 @@
 use super::*;
-use crate::base::ids::SessionId;
 use crate::netconf::framing::{Encoder, Framing};
 use crate::netconf::hello::Features;
 use crate::netconf::reply::{DataReply, Fill};
@@ -152,7 +151,7 @@ fn sessions_and_locks_are_those_of_the_view() {
 }
 
 #[test]
-fn a_transport_without_an_identity_is_left_out() {
+fn the_local_socket_is_a_transport_of_our_own() {
     let mut view = view();
     let mut sessions = (*view.sessions).clone();
     sessions[0].transport = Transport::Unix;
@@ -160,14 +159,14 @@ fn a_transport_without_an_identity_is_left_out() {
     view.sessions = Arc::new(sessions);
     let filter = format!(
         "<get><filter><netconf-state xmlns='{MONITORING}'><sessions><session><transport/>\
-         <source-host/><session-id/></session></sessions></netconf-state></filter></get>"
+         <source-host/></session></sessions></netconf-state></filter></get>"
     );
     assert_eq!(
         data(&server(ALL_FEATURES), &view, &filter).unwrap(),
         format!(
-            "<netconf-state xmlns=\"{MONITORING}\"><sessions><session><session-id>{}</session-id>\
-             </session></sessions></netconf-state>",
-            SessionId(7)
+            "<netconf-state xmlns=\"{MONITORING}\"><sessions><session><session-id>7</session-id>\
+             <transport xmlns:qnc=\"urn:quorate:netconf\">qnc:local-socket</transport>\
+             </session></sessions></netconf-state>"
         )
     );
 }

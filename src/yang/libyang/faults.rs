@@ -24,7 +24,7 @@ use super::context::Fault;
 use super::locate::DataTree;
 use crate::yang::error::{DataError, DataErrorKind};
 use crate::yang::path::{InstancePath, Selector};
-use crate::yang::schema::{Lookup, NodeId, NodeKind, Schema};
+use crate::yang::schema::{NodeId, NodeKind, Schema};
 use crate::yang::types::ModuleNames;
 use std::collections::BTreeMap;
 
@@ -259,15 +259,12 @@ fn step(
     module: Option<&str>,
     name: &str,
 ) -> Option<NodeId> {
-    let lookup = match (name.split_once(':'), module) {
+    match (name.split_once(':'), module) {
         (Some((module, name)), _) => schema.child_in_module(parent, module, name),
         (None, Some(module)) => schema.child_in_module(parent, module, name),
         (None, None) => schema.child(parent, None, name),
-    };
-    match lookup {
-        Lookup::Found(node) => Some(node),
-        Lookup::UnknownNamespace | Lookup::UnknownElement => None,
     }
+    .found()
 }
 
 /// A path of libyang (`/module:a/b[k='v']/c`) as ours. `None` if it leads nowhere in the schema.
@@ -292,17 +289,7 @@ pub(super) fn data_path(schema: &Schema, text: &str) -> Option<InstancePath> {
 
 /// What the predicates at the beginning of `text` select, and what is behind them.
 fn selector<'a>(schema: &Schema, node: NodeId, text: &'a str) -> Option<(Selector, &'a str)> {
-    let keys: &[NodeId] = match &schema.node(node).kind {
-        NodeKind::List(list) => &list.keys,
-        NodeKind::Container { .. }
-        | NodeKind::Leaf(_)
-        | NodeKind::LeafList(_)
-        | NodeKind::Anydata { .. }
-        | NodeKind::Anyxml { .. }
-        | NodeKind::Rpc { .. }
-        | NodeKind::Action { .. }
-        | NodeKind::Notification => &[],
-    };
+    let keys = schema.keys(node);
     let names = ModuleNames { schema, default: schema.node(node).module };
     let mut rest = text;
     let mut values = Vec::new();

@@ -33,6 +33,19 @@ impl<'a, V> Piece<'a, V> {
             Piece::Row((key, _)) => key,
         }
     }
+
+    fn last_key(&self) -> Option<&'a Key> {
+        let mut node = match self {
+            Piece::Row((key, _)) => return Some(key),
+            Piece::Node(_, node) => &***node,
+        };
+        loop {
+            match &node.body {
+                Body::Page(rows) => return rows.last().map(|(key, _)| key),
+                Body::Inner(inner) => node = &inner.children.last()?.1,
+            }
+        }
+    }
 }
 
 /// The pieces below `node`, in order.
@@ -133,24 +146,61 @@ pub(super) fn difference_in_user_order<'a, V>(
     let mut pieces = Pieces {
         old: Piece::root(old).into_iter().collect(),
         new: Piece::root(new).into_iter().collect(),
+        before: None,
+        rows: Vec::new(),
         opened: 0,
     };
     for level in (0..=old.height().max(new.height())).rev() {
+        pieces.trim();
         pieces.open_level(level);
     }
+    pieces.trim();
     pieces.difference()
 }
 
-type NodesByKey<'a, V> = BTreeMap<&'a Key, &'a Arc<Node<V>>>;
-
-/// Both orders, as far as they have been opened. Every node in one is in the other too.
+/// Both orders, as far as they have been opened, without what is the same at both ends. Every node in one is in the
+/// other too.
 struct Pieces<'a, V> {
     old: Vec<Piece<'a, V>>,
     new: Vec<Piece<'a, V>>,
+    /// The piece before, which is the same in both.
+    before: Option<Piece<'a, V>>,
+    /// Rows that are at the same place in both.
+    rows: Vec<RowOfBoth<'a, V>>,
     opened: usize,
 }
 
+type RowOfBoth<'a, V> = (&'a Key, Option<&'a V>, Option<&'a V>);
+type NodesByKey<'a, V> = BTreeMap<&'a Key, &'a Arc<Node<V>>>;
+
 impl<'a, V> Pieces<'a, V> {
+    /// Takes off what is the same at both ends.
+    fn trim(&mut self) {
+        let same = |(old, new): &(&Piece<'a, V>, &Piece<'a, V>)| match (old, new) {
+            (Piece::Node(_, old), Piece::Node(_, new)) => old.known_equal(new),
+            (Piece::Row((old, _)), Piece::Row((new, _))) => old == new,
+            (Piece::Node(..) | Piece::Row(_), _) => false,
+        };
+        let first = self.old.iter().zip(&self.new).take_while(same).count();
+        let ends = self.old.iter().skip(first).rev().zip(self.new.iter().skip(first).rev());
+        let last = ends.take_while(same).count();
+        let rest = |pieces: &mut Vec<Piece<'a, V>>| {
+            let tail = pieces.split_off(pieces.len() - last);
+            let middle = pieces.split_off(first);
+            let head = std::mem::replace(pieces, middle);
+            (head, tail)
+        };
+        let (old_head, old_tail) = rest(&mut self.old);
+        let (new_head, new_tail) = rest(&mut self.new);
+        self.before = new_head.last().copied().or(self.before);
+        let old = old_head.iter().chain(&old_tail);
+        for pair in old.zip(new_head.iter().chain(&new_tail)) {
+            if let (Piece::Row((key, old)), Piece::Row((_, new))) = pair {
+                self.rows.push((key, Some(old), Some(new)));
+            }
+        }
+    }
+
     /// Opens the nodes at `level` that are not in both.
     fn open_level(&mut self, level: usize) {
         let nodes = |pieces: &[Piece<'a, V>]| -> NodesByKey<'a, V> {
@@ -181,7 +231,7 @@ impl<'a, V> Pieces<'a, V> {
         open_others(&mut self.new, &in_old);
     }
 
-    fn difference(&self) -> Difference<'a, V> {
+    fn difference(self) -> Difference<'a, V> {
         let mut rows: BTreeMap<&'a Key, (Option<&'a V>, Option<&'a V>)> = BTreeMap::new();
         let mut positions: BTreeMap<&'a Key, usize> = BTreeMap::new();
         for (at, piece) in self.old.iter().enumerate() {
@@ -196,7 +246,9 @@ impl<'a, V> Pieces<'a, V> {
             }
         }
         let placed = self.placed(&positions);
-        let entries = rows.into_iter().map(|(key, (old, new))| (key, old, new)).collect();
+        let mut entries = self.rows;
+        entries.extend(rows.into_iter().map(|(key, (old, new))| (key, old, new)));
+        entries.sort_unstable_by_key(|(key, _, _)| *key);
         Difference { entries, placed, opened: self.opened }
     }
 
@@ -215,38 +267,24 @@ impl<'a, V> Pieces<'a, V> {
             .collect();
         let mut kept = order::kept(&weights).into_iter();
         let mut placed = Vec::new();
-        let mut after: Option<&Key> = None;
-        let mut place = |key: &'a Key, after: &mut Option<&'a Key>| {
-            placed.push(Placed { key: key.clone(), after: (*after).cloned() });
-            *after = Some(key);
-        };
+        let mut after = self.before.and_then(|piece| piece.last_key());
         for piece in &self.new {
             let known = positions.contains_key(piece.first_key());
-            let stays = known && kept.next().unwrap_or(false);
-            match piece {
-                Piece::Row((key, _)) if stays => after = Some(key),
-                Piece::Row((key, _)) => place(key, &mut after),
-                Piece::Node(_, node) if stays => after = last_key(node),
-                Piece::Node(_, node) => {
-                    let mut below: Vec<_> = open(node).rev().collect();
-                    while let Some(piece) = below.pop() {
-                        match piece {
-                            Piece::Row((key, _)) => place(key, &mut after),
-                            Piece::Node(_, node) => below.extend(open(node).rev()),
-                        }
+            if known && kept.next().unwrap_or(false) {
+                after = piece.last_key();
+                continue;
+            }
+            let mut below = vec![*piece];
+            while let Some(piece) = below.pop() {
+                match piece {
+                    Piece::Row((key, _)) => {
+                        placed.push(Placed { key: key.clone(), after: after.cloned() });
+                        after = Some(key);
                     }
+                    Piece::Node(_, node) => below.extend(open(node).rev()),
                 }
             }
         }
         placed
-    }
-}
-
-fn last_key<V>(mut node: &Node<V>) -> Option<&Key> {
-    loop {
-        match &node.body {
-            Body::Page(rows) => return rows.last().map(|(key, _)| key),
-            Body::Inner(inner) => node = &inner.children.last()?.1,
-        }
     }
 }

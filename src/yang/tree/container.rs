@@ -85,6 +85,11 @@ impl Container {
         }
     }
 
+    /// The leafs in schema order.
+    pub(super) fn packed(&self) -> Leafs<'_> {
+        Leafs::new(self.leafs())
+    }
+
     /// No children.
     pub(crate) fn is_empty(&self) -> bool {
         matches!(&self.0, Repr::Leafs(leafs) if leafs.is_empty())
@@ -101,20 +106,19 @@ impl Container {
 
     /// The value of leaf `node`, if it is there.
     pub(crate) fn leaf(&self, node: NodeId) -> Option<&str> {
-        Leafs::new(self.leafs()).value(node)
+        self.packed().value(node)
     }
 
     /// All children in schema order.
     pub(crate) fn iter(&self) -> Children<'_> {
-        Children::new(Leafs::new(self.leafs()), self.inner())
+        Children::new(self.packed(), self.inner())
     }
 
     /// All children from the first whose number is at least `from`, in schema order.
     pub(crate) fn iter_from(&self, from: NodeId) -> Children<'_> {
         let inner = self.inner();
         let at = inner.partition_point(|(id, _)| *id < from);
-        let mut children =
-            Children::new(Leafs::new(self.leafs()), inner.get(at..).unwrap_or_default());
+        let mut children = Children::new(self.packed(), inner.get(at..).unwrap_or_default());
         while children.leaf.is_some_and(|(node, _)| node < from) {
             children.leaf = children.leafs.next();
         }

@@ -83,7 +83,7 @@ pub(crate) struct Placed {
 /// What differs between two sets of entries: made by `Entries::difference`.
 #[derive(Debug)]
 pub(super) struct Difference<'a, V> {
-    /// Each key whose entry is not the same memory in both, ascending, with the old and the new entry.
+    /// Keys with the old and the new entry, ascending: each key whose entry differs, and few others.
     pub(super) entries: Vec<(&'a Key, Option<&'a V>, Option<&'a V>)>,
     /// As in `EntriesChange`.
     pub(super) placed: Vec<Placed>,

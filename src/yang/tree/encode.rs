@@ -66,14 +66,25 @@ enum Frame<'a> {
 
 struct Encoder<'a> {
     names: &'a dyn NodeNames,
-    numbers: BTreeMap<(Option<NodeId>, NodeId), u64>,
+    numbers: BTreeMap<(Option<NodeId>, NodeId), usize>,
+    /// The same by number: leafs of entries mostly follow each other as they did in the entry before.
+    nodes: Vec<(Option<NodeId>, NodeId)>,
+    /// The number that is likely to be the next.
+    likely: usize,
     bytes: Vec<u8>,
     sink: &'a mut dyn FnMut(&[u8]),
 }
 
 impl<'a> Encoder<'a> {
     fn new(names: &'a dyn NodeNames, sink: &'a mut dyn FnMut(&[u8])) -> Self {
-        Self { names, numbers: BTreeMap::new(), bytes: vec![VERSION], sink }
+        Self {
+            names,
+            numbers: BTreeMap::new(),
+            nodes: Vec::new(),
+            likely: 0,
+            bytes: vec![VERSION],
+            sink,
+        }
     }
 
     fn run(mut self, outermost: Frame<'_>) {
@@ -132,16 +143,23 @@ impl<'a> Encoder<'a> {
 
     /// An item's tag and the number of its node, which gets one if it has none yet.
     fn item(&mut self, tag: u8, parent: Option<NodeId>, node: NodeId) {
-        let next = u64::try_from(self.numbers.len()).unwrap_or(u64::MAX);
-        let number = *self.numbers.entry((parent, node)).or_insert(next);
-        if number == next {
+        let known = if self.nodes.get(self.likely) == Some(&(parent, node)) {
+            Some(self.likely)
+        } else {
+            self.numbers.get(&(parent, node)).copied()
+        };
+        let number = known.unwrap_or_else(|| {
             let (module, name) = self.names.name(node);
             self.bytes.push(NAME);
             self.blob(module.as_bytes());
             self.blob(name.as_bytes());
-        }
+            self.numbers.insert((parent, node), self.nodes.len());
+            self.nodes.push((parent, node));
+            self.nodes.len() - 1
+        });
+        self.likely = number + 1;
         self.bytes.push(tag);
-        self.number(number);
+        self.number(u64::try_from(number).unwrap_or(u64::MAX));
     }
 
     /// Writes a child, or gives what is in it.

@@ -54,6 +54,9 @@ impl<'a> Iterator for Leafs<'a> {
     }
 }
 
+/// Room for the leafs of most entries.
+const PACKED_LEN: usize = 96;
+
 /// Packs leafs that come in schema order.
 #[derive(Debug, Default)]
 pub(super) struct Packer {
@@ -68,6 +71,9 @@ impl Packer {
 
     /// Adds a leaf; its number is greater than all before.
     pub(super) fn push(&mut self, node: NodeId, text: &str) {
+        if self.packed.capacity() == 0 {
+            self.packed.reserve(PACKED_LEN);
+        }
         self.number(u64::from(node.0 - self.last));
         self.last = node.0;
         self.number(u64::try_from(text.len()).unwrap_or(u64::MAX));

@@ -182,10 +182,7 @@ impl<'a> Reader<'a> {
                 schema.nested_notification(parent, namespace, name),
             ],
         };
-        let found = lookups.into_iter().find_map(|lookup| match lookup {
-            Lookup::Found(node) => Some(node),
-            Lookup::UnknownNamespace | Lookup::UnknownElement => None,
-        });
+        let found = lookups.into_iter().find_map(Lookup::found);
         found.ok_or_else(|| self.error(&format!("there is no node \"{name}\"")))
     }
 

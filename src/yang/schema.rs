@@ -50,6 +50,8 @@ pub(crate) struct Schema {
     pub(crate) judge: Arc<super::libyang::Judge>,
     /// `find_child` by (parent, name, module): sorted.
     pub(crate) names: NameIndex,
+    /// What a change can do to validity, worked out when it is first asked for.
+    pub(crate) impact: std::sync::OnceLock<super::validate::impact::Impact>,
     /// Every node's tags, made when the first tree is printed.
     pub(crate) tags: std::sync::OnceLock<super::print::Tags>,
 }

@@ -223,7 +223,7 @@ fn commit_candidate(mut session: Session, ledger: &mut Ledger) {
 
 /// Makes confirmed commits, with its own lock of the candidate; some are confirmed, some are left pending.
 fn confirm(mut session: Session, confirmer: &mut Confirmations, kinds: u64) {
-    let persist = kinds % 2 == 0;
+    let persist = kinds.is_multiple_of(2);
     let leave = kinds / 2 == 0;
     let (start, end) = match persist {
         true => (

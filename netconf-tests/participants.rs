@@ -3,9 +3,7 @@
 use crate::support::agent::root;
 use crate::support::session::{Session, Speaks, edit_config};
 use crate::support::wire::Wire;
-use quorate::{
-    Agent, Alarm, Change, Configuration, ItemKind, Participant, Refusal, Registration, RunningAgent,
-};
+use quorate::{Agent, Alarm, Change, Configuration, ItemKind, Participant, Refusal, Registration, RunningAgent};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,10 +23,7 @@ impl Recorder {
     }
 
     fn value(change: &Change) -> String {
-        change
-            .after()
-            .leaf("/ietf-interfaces:interfaces/interface[name='a']/description")
-            .unwrap_or_default()
+        change.after().leaf("/ietf-interfaces:interfaces/interface[name='a']/description").unwrap_or_default()
     }
 }
 

@@ -1,5 +1,4 @@
-//! Quorate: a NETCONF/YANG management agent with active-active high availability built in.
-#![allow(dead_code, unused_imports, reason = "the rooms are being furnished")]
+#![doc = include_str!("ARCHITECTURE.md")]
 
 pub(crate) mod agent;
 pub(crate) mod api;

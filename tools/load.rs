@@ -457,7 +457,8 @@ fn throughput(options: &Options, step: Step) -> Numbers {
 /// What the machine does at best: durable writes of 512 bytes in the current directory, copies, a local socket.
 fn floor(options: &Options) -> Numbers {
     let path = "bench-fdatasync";
-    let file = OpenOptions::new().create(true).truncate(true).write(true).open(path).expect("a file");
+    let file =
+        OpenOptions::new().create(true).truncate(true).write(true).open(path).expect("a file");
     file.write_all_at(&vec![0; 16 << 20], 0).expect("space");
     file.sync_all().expect("a disk");
     let sync = timed(options.reps, |rep| {

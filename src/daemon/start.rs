@@ -7,7 +7,7 @@ use crate::agent::slot::Registration as SlotRegistration;
 use crate::agent::{Agent, Parameters};
 use crate::api::hook::ParticipantId;
 use crate::api::participant::{Participant, Registration};
-use crate::base::ids::{Boot, Incarnation};
+use crate::base::ids::{Boot, ClusterId, Incarnation, Lineage};
 use crate::base::limits::PARTICIPANTS_MAX;
 use crate::datastore::edit::Edit;
 use crate::datastore::store::{Datastores, Presence, RunningAccess};
@@ -16,9 +16,7 @@ use crate::io::random;
 use crate::netconf::state::View;
 use crate::raft::{LogPosition, Node, NodeConfig, RecoveredLog};
 use crate::replication::state::State;
-use crate::storage::{
-    ClusterId, Disk, Identity, Lineage, LogOptions, Recovered, SnapshotReader, recover,
-};
+use crate::storage::{Disk, Identity, LogOptions, Recovered, SnapshotReader, recover};
 use crate::yang::schema::Schema;
 use crate::yang::tree::{Seed, Tree};
 use anyhow::Context;

@@ -2,10 +2,10 @@
 
 use super::test_cluster::{Chaos, Cluster, config};
 use super::{
-    CommittedEntry, ConfState, EntryKind, HardState, LogEntry, LogPosition, MembershipChange,
-    MembershipError, MessageKind, Node, NodeError, Payload, PeerState, ProposeError,
-    ReadIndexError, RecoveredLog, Role, SeatChange, SnapshotMeta, SplitMix64, TransferError,
-    WaitForSync,
+    CommittedEntry, ConfState, Delivery, EntryKind, HardState, LogEntry, LogPosition,
+    MembershipChange, MembershipError, MessageKind, Node, NodeError, Payload, PeerState,
+    ProposeError, ReadIndexError, RecoveredLog, Role, SeatChange, SnapshotMeta, SplitMix64,
+    TransferError, WaitForSync,
 };
 use crate::base::ids::{Incarnation, LogIndex, Term};
 
@@ -302,7 +302,7 @@ fn a_snapshot_that_did_not_arrive_is_sent_again() {
             if is_snapshot && lost < 3 {
                 let peers = cluster.node(1).status().peers;
                 assert_eq!(peers[2].state, PeerState::Snapshot);
-                cluster.node(1).snapshot_sent(Incarnation(3), Err(()));
+                cluster.node(1).snapshot_sent(Incarnation(3), Delivery::Failed);
                 lost += 1;
             } else {
                 cluster.deliver(&packet).unwrap();

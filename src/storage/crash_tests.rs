@@ -4,10 +4,10 @@ use super::log_tests::{OPTIONS, entries, entry, hard_state, open};
 use super::segment::segment_file;
 use super::simulated_disk::{SimulatedDisk, Unsynced};
 use super::{
-    ClusterId, Disk, Identity, IdentityError, Lineage, Log, Recovered, RecoveryError, Reserve,
-    SnapshotError, SnapshotReader, SnapshotWriter, prepare_spare, prune_snapshots,
+    Disk, Identity, IdentityError, Log, Recovered, RecoveryError, Reserve, SnapshotError,
+    SnapshotReader, SnapshotWriter, prepare_spare, prune_snapshots,
 };
-use crate::base::ids::{Boot, Incarnation, LogIndex, Term};
+use crate::base::ids::{Boot, ClusterId, Incarnation, Lineage, LogIndex, Term};
 use crate::raft::{ConfState, LogPosition, LogWrite, RecoveredLog, SnapshotMeta};
 use std::sync::Arc;
 

@@ -132,7 +132,7 @@ impl Log {
     }
 
     /// Takes a write, to become durable with the next `flush`. If the writes that wait leave no room for it in the
-    /// record, they are flushed first.
+    /// record, they are flushed first. On an error the write was not taken.
     pub(crate) fn append(&mut self, write: &LogWrite) -> Result<(), LogError> {
         if self.failed {
             return Err(LogError::Failed);

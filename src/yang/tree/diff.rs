@@ -2,7 +2,7 @@
 //!
 //! Law: `diff(a, b).apply(a) == b`, and `diff(a, a)` is empty. Shared subtrees are never opened.
 
-use super::{Child, ChildRef, Container, Entries, Key, LeafList, List, Text, Tree};
+use super::{ChildRef, Container, Entries, Key, LeafList, List, Text, Tree};
 use crate::yang::schema::NodeId;
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -22,6 +22,8 @@ mod laws;
 mod leafs;
 #[cfg(test)]
 mod limits_tests;
+#[cfg(test)]
+mod model_tests;
 pub(crate) mod names;
 mod order;
 mod pages;

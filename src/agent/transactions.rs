@@ -49,6 +49,8 @@ pub(super) enum Content {
     Replace(Tree),
     /// The node's candidate at the time of the evaluation.
     Candidate,
+    /// All of the node's candidate, whatever running has become meanwhile (copy-config).
+    WholeCandidate,
     Cancel {
         persist_id: Option<String>,
     },
@@ -85,6 +87,11 @@ impl Transaction {
     pub(super) fn restores(&self) -> bool {
         matches!(self.content, Content::Cancel { .. } | Content::Rollback(_))
     }
+
+    /// The candidate is busy until it has an outcome, and is unmodified if it takes place.
+    pub(super) fn takes_candidate(&self) -> bool {
+        matches!(self.content, Content::Candidate | Content::WholeCandidate)
+    }
 }
 
 impl Agent {
@@ -103,6 +110,7 @@ impl Agent {
                     .tree
             }
             Content::Replace(tree) | Content::Validate(tree) => tree.clone(),
+            Content::WholeCandidate => self.candidate_tree()?,
             Content::Candidate => self.rebased_candidate(head.revision, &before)?,
             Content::Cancel { .. } | Content::Rollback(_) => {
                 head.confirmed.as_ref().map_or_else(|| before.clone(), |cc| cc.base.clone())
@@ -149,10 +157,8 @@ impl Agent {
             comment: transaction.comment.clone(),
             diff: if restores { Vec::new() } else { encode_diff(&change, &*schema) },
         };
-        let pending = Pending {
-            reply: transaction.reply,
-            candidate: matches!(transaction.content, Content::Candidate),
-        };
+        let pending =
+            Pending { reply: transaction.reply, candidate: transaction.takes_candidate() };
         let body = Body::Decision(Box::new(decision));
         match self.propose_request(body, pending, Some(&after)) {
             Ok(()) => Decided::Proposed,
@@ -162,7 +168,7 @@ impl Agent {
 
     /// Nothing to log: ok when what it was compared with is durable (PROTOCOL F5).
     fn unchanged(&mut self, transaction: &Transaction) {
-        if matches!(transaction.content, Content::Candidate) {
+        if transaction.takes_candidate() {
             self.candidate_unchanged();
         }
         if let Some(reply) = transaction.reply {

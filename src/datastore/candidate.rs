@@ -86,7 +86,7 @@ impl Candidate {
 
     /// The tree to validate and commit: what the candidate changed, on `head`.
     ///
-    /// A candidate that is what running has become has nothing to commit. Otherwise, if running has moved on and others touched what the candidate touched, the paths of that, at most
+    /// If running has moved on and others touched what the candidate touched, the paths of that, at most
     /// `VALIDATION_ERRORS_MAX`. Constraints across paths are validation's, which runs on the result.
     pub(crate) fn rebase(
         &self,
@@ -94,7 +94,7 @@ impl Candidate {
         head_revision: Revision,
         head: &Tree,
     ) -> Result<Tree, Vec<InstancePath>> {
-        if head_revision == self.base_revision || self.tree == *head {
+        if head_revision == self.base_revision {
             return Ok(self.tree.clone());
         }
         let theirs = Footprint::of_diff(schema, &self.base, &diff(&self.base, head));

@@ -1,7 +1,6 @@
 //! Validity of a whole configuration (RFC 7950, 8.3.3), and what a false `when` removes (8.2).
 
 use super::error::{DataError, DataErrorKind};
-use super::libyang::ValidateWhat;
 use super::path::{InstancePath, Selector, Step};
 use super::schema::{NodeKind, Schema};
 use super::tree::{Child, ChildRef, Container, Tree};
@@ -19,7 +18,7 @@ pub(crate) fn settle(
     let mut settled = after.clone();
     loop {
         let xml = super::print::print_all(schema, &settled);
-        let Err(faults) = schema.validate(&xml, ValidateWhat::Configuration) else {
+        let Err(faults) = schema.validate(&xml) else {
             return Ok(settled);
         };
         let outdated: Vec<&InstancePath> =

@@ -7,7 +7,6 @@ mod oracle;
 
 use self::impact::Impact;
 use super::error::{DataError, DataErrorKind};
-use super::libyang::ValidateWhat;
 use super::path::{InstancePath, Selector, Step};
 use super::schema::{NodeKind, Schema};
 use super::tree::{Child, ChildRef, Container, Tree};
@@ -38,7 +37,7 @@ pub(crate) fn settle(
     let mut settled = after.clone();
     loop {
         let xml = super::print::print_all(schema, &settled);
-        let Err(faults) = schema.validate(&xml, ValidateWhat::Configuration) else {
+        let Err(faults) = schema.validate(&xml) else {
             return Ok(settled);
         };
         let outdated: Vec<&InstancePath> =

@@ -40,7 +40,10 @@ pub(crate) struct Schema {
     /// Choices, by number.
     #[cfg_attr(
         not(test),
-        expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
+        expect(
+            dead_code,
+            reason = "compiled for incremental validation; today the judge checks it"
+        )
     )]
     pub(crate) choices: Vec<Choice>,
     /// SHA-256 over modules, revisions, features, deviations and their content: yang-library's content-id, and what
@@ -99,20 +102,23 @@ pub(crate) struct Node {
     /// `must` statements, in order.
     #[cfg_attr(
         not(test),
-        expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
+        expect(
+            dead_code,
+            reason = "compiled for incremental validation; today the judge checks it"
+        )
     )]
     pub(crate) musts: Vec<Must>,
     /// `when` expressions that hold for this node, also those of its cases, augments and uses.
     #[cfg_attr(
         not(test),
-        expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
+        expect(
+            dead_code,
+            reason = "compiled for incremental validation; today the judge checks it"
+        )
     )]
     pub(crate) whens: Vec<When>,
     /// RFC 8341 `default-deny-all` and `default-deny-write`.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "access control reads it")
-    )]
+    #[cfg_attr(not(test), expect(dead_code, reason = "access control reads it"))]
     pub(crate) nacm: NacmExtension,
     /// Actions below this data node.
     pub(crate) actions: Vec<NodeId>,
@@ -130,14 +136,20 @@ pub(crate) enum NodeKind {
     List(List),
     #[cfg_attr(
         not(test),
-        expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
+        expect(
+            dead_code,
+            reason = "compiled for incremental validation; today the judge checks it"
+        )
     )]
     Anydata {
         mandatory: bool,
     },
     #[cfg_attr(
         not(test),
-        expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
+        expect(
+            dead_code,
+            reason = "compiled for incremental validation; today the judge checks it"
+        )
     )]
     Anyxml {
         mandatory: bool,
@@ -318,7 +330,10 @@ pub(crate) enum Type {
     Identityref(Vec<IdentityId>),
     #[cfg_attr(
         not(test),
-        expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
+        expect(
+            dead_code,
+            reason = "compiled for incremental validation; today the judge checks it"
+        )
     )]
     InstanceIdentifier {
         require_instance: bool,
@@ -326,7 +341,10 @@ pub(crate) enum Type {
     /// Values are those of `target_type`.
     #[cfg_attr(
         not(test),
-        expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
+        expect(
+            dead_code,
+            reason = "compiled for incremental validation; today the judge checks it"
+        )
     )]
     Leafref {
         path: Box<str>,

@@ -5,7 +5,7 @@ use super::impact::Impact;
 use super::{Before, settle};
 use crate::datastore::apply::apply_edit;
 use crate::netconf::document::read_fragment;
-use crate::yang::libyang::{ValidateWhat, compile_for_test};
+use crate::yang::libyang::compile_for_test;
 use crate::yang::print::print_all;
 use crate::yang::schema::Schema;
 use crate::yang::tree::{Seed, Tree};
@@ -134,8 +134,7 @@ fn apply(schema: &Schema, tree: &Tree, content: &str) -> Option<Tree> {
 /// Runs `steps` random edits. How many were taken without the judge.
 fn run(pointer: bool, seed: u64, steps: u32) -> u32 {
     let schema = compile_for_test(&[("o", &model(pointer))]);
-    let judge =
-        |tree: &Tree| schema.validate(&print_all(&schema, tree), ValidateWhat::Configuration);
+    let judge = |tree: &Tree| schema.validate(&print_all(&schema, tree));
     let mut random = Random(seed);
     let first = "<least>1</least>";
     let mut running = apply(&schema, &Tree::empty(Seed(3)), first).expect("an edit");

@@ -273,11 +273,13 @@ impl Agent {
             HookAnswer::No(reason) => self.abort_slot(now, participant, &reason),
             HookAnswer::Amend(edit) => {
                 let schema = std::sync::Arc::clone(&self.parameters.schema);
-                let (before, after) = (slot.evaluated.before.clone(), &slot.evaluated.after);
+                let Evaluated { base, before, after, .. } = &slot.evaluated;
+                let (base, before) = (*base, before.clone());
                 let amended = crate::datastore::apply::apply_edit(&schema, after, &edit)
                     .map_err(|error| error.message)
                     .and_then(|edited| {
-                        self.settle(&before, &edited.tree).map_err(|errors| messages(&errors))
+                        self.settle((&before, base), &edited.tree)
+                            .map_err(|errors| messages(&errors))
                     });
                 match (amended, &mut self.slots.open) {
                     (Ok(tree), Some(slot)) => {

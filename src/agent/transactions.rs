@@ -13,6 +13,7 @@ use crate::replication::entry::{Body, Decision, RequestHead};
 use crate::replication::state::{LockTarget, State};
 use crate::transaction::confirmed::{Ask, RollbackCause, Step, cancel_step, commit_step};
 use crate::yang::tree::{Tree, diff, encode_diff};
+use crate::yang::validate::{Before, settle};
 
 /// What is evaluated on the head, one after the other.
 #[derive(Debug)]
@@ -115,14 +116,20 @@ impl Agent {
                 head.confirmed.as_ref().map_or_else(|| before.clone(), |cc| cc.base.clone())
             }
         };
-        let after = if transaction.restores() { after } else { self.settle(&before, &after)? };
+        let after =
+            if transaction.restores() { after } else { self.settle((&before, base), &after)? };
         Ok(Evaluated { base, before, after, step })
     }
 
-    /// `after` as it is valid, without what the change puts out of its `when` (RFC 7950, 8.2 and 8.3.3).
-    pub(super) fn settle(&self, before: &Tree, after: &Tree) -> Result<Tree, Vec<RpcError>> {
-        crate::yang::validate::settle(&self.parameters.schema, before, after)
-            .map_err(fault::of_data)
+    /// `after` as it is valid, without what the change puts out of its `when` (RFC 7950, 8.2 and 8.3.3). Every revision
+    /// but the empty one at the beginning is known to be valid.
+    pub(super) fn settle(
+        &self,
+        (before, revision): (&Tree, Revision),
+        after: &Tree,
+    ) -> Result<Tree, Vec<RpcError>> {
+        let known = if revision == Revision(0) { Before::Unknown } else { Before::Valid };
+        settle(&self.parameters.schema, (before, known), after).map_err(fault::of_data)
     }
 
     /// Proposes what was evaluated, if it still stands on the head.

@@ -20,7 +20,7 @@ use crate::datastore::store::{Datastores, Presence, RunningAccess};
 use crate::netconf::error::{ErrorInfo, ErrorTag};
 use crate::netconf::operation::{Commit, ConfigSource, Confirmed, Request, TestOption};
 use crate::netconf::state::{Counters, Transport, View};
-use crate::raft::{HardState, LogWrite, Node, NodeConfig, RecoveredLog};
+use crate::raft::{LogWrite, Node, NodeConfig, RecoveredLog};
 use crate::replication::state::State;
 use crate::yang::schema::{Lookup, Schema};
 use crate::yang::tree::{Seed, Text, Tree};

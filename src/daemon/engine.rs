@@ -138,6 +138,7 @@ impl Engine {
         loop {
             let batch = self.wait(&mut inbox).await;
             let now = now();
+            self.look_for_space();
             if let Some(written) = batch.snapshot {
                 self.snapshot_ended(written)?;
             }
@@ -150,7 +151,6 @@ impl Engine {
             for (call, answer) in batch.hooks {
                 self.agent.hook_answered(now, call, answer);
             }
-            self.look_for_space();
             self.agent.tick(now);
             self.carry_out()?;
             if batch.stop {

@@ -122,7 +122,7 @@ impl Agent {
     }
 
     /// `after` as it is valid, without what the change puts out of its `when` (RFC 7950, 8.2 and 8.3.3). Every revision
-    /// but the empty one at the beginning is known to be valid.
+    /// but the empty one at the beginning has been judged.
     pub(super) fn settle(
         &self,
         (before, revision): (&Tree, Revision),

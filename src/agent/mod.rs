@@ -240,7 +240,6 @@ impl Agent {
             self.session_states = Arc::new(states);
         }
         View {
-            revision: self.state.revision,
             running: self.state.shared.clone(),
             candidate: self.candidate.as_ref().map(|candidate| candidate.tree().clone()),
             startup: None,

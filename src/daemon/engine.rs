@@ -23,6 +23,7 @@ use crate::yang::schema::Schema;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 /// Why the engine ended, other than by request.
@@ -156,7 +157,8 @@ impl Engine {
         }
     }
 
-    /// The next events, or nothing when it is time to tick.
+    /// The next events, or nothing when it is time to tick. Whatever comes first, what the other sources have is taken
+    /// with it, so that none is held up by a busy one.
     async fn wait(&mut self, inbox: &mut Inbox) -> Batch {
         let mut batch =
             Batch { questions: Vec::new(), hooks: Vec::new(), snapshot: None, stop: false };
@@ -171,6 +173,13 @@ impl Engine {
             () = sleep_until(wake_at) => {}
             _ = &mut inbox.stopped => batch.stop = true,
         }
+        while let Ok(answer) = inbox.hook_answers.try_recv() {
+            batch.hooks.push(answer);
+        }
+        if batch.snapshot.is_none() {
+            batch.snapshot = self.snapshot.as_mut().and_then(written_by_now);
+        }
+        batch.stop |= !matches!(inbox.stopped.try_recv(), Err(TryRecvError::Empty));
         batch
     }
 
@@ -225,6 +234,7 @@ impl Engine {
         if effects.ready
             && let Some(ready) = self.ready.take()
         {
+            self.participants.wait_until_started();
             // The daemon may be ending already.
             ready.send(()).ok();
         }
@@ -320,6 +330,15 @@ fn write_snapshot(
 
 fn now() -> Now {
     Now { monotonic: clock::now(), wall: clock::wall() }
+}
+
+/// What `wait_for` would give at once.
+fn written_by_now(snapshot: &mut oneshot::Receiver<Option<LogIndex>>) -> Option<Option<LogIndex>> {
+    match snapshot.try_recv() {
+        Ok(written) => Some(written),
+        Err(TryRecvError::Closed) => Some(None),
+        Err(TryRecvError::Empty) => None,
+    }
 }
 
 async fn wait_for(snapshot: &mut Option<oneshot::Receiver<Option<LogIndex>>>) -> Option<LogIndex> {

@@ -14,7 +14,7 @@ use crate::datastore::store::{Datastores, Presence, RunningAccess};
 use crate::io::disk::RealDisk;
 use crate::io::random;
 use crate::netconf::state::View;
-use crate::raft::{LogPosition, Node, NodeConfig, RecoveredLog};
+use crate::raft::{Node, NodeConfig, RecoveredLog};
 use crate::replication::state::State;
 use crate::storage::{Disk, Identity, LogOptions, Recovered, SnapshotReader, recover};
 use crate::yang::schema::Schema;
@@ -136,7 +136,6 @@ fn recovered_state(
 
 fn view_of(state: &State, datastores: Datastores) -> View {
     View {
-        revision: state.revision,
         running: state.shared.clone(),
         candidate: datastores.may_commit().then(|| state.shared.clone()),
         startup: None,

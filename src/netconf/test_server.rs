@@ -85,7 +85,6 @@ pub(crate) fn view() -> View {
         locked_time: WallTime(951_782_400_000),
     };
     View {
-        revision: Revision(0),
         running: Tree::empty(Seed::default()),
         candidate: Some(Tree::empty(Seed::default())),
         startup: None,

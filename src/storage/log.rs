@@ -191,7 +191,8 @@ impl Log {
     }
 
     /// The last durable entry.
-    pub(crate) fn durable_last(&self) -> LogPosition {
+    #[cfg(test)]
+    pub(super) fn durable_last(&self) -> LogPosition {
         self.durable.last
     }
 

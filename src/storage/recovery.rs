@@ -58,6 +58,7 @@ pub(crate) struct Recovered {
 
 /// Reads the directory as `recover` does, and changes nothing: for an operator who wants to know. The directory must
 /// not be in use.
+#[cfg_attr(not(test), expect(dead_code, reason = "`quorate verify` asks it"))]
 pub(crate) fn verify(disk: &dyn Disk) -> Result<RecoveredLog, RecoveryError> {
     let files = disk.list()?;
     let (raft, _) = combine(&Scan::read(disk, &files)?, &Snapshots::read(disk, &files)?)?;

@@ -33,15 +33,18 @@ pub(crate) struct Schema {
     pub(crate) nodes: Vec<Node>,
     /// Top-level data nodes, in ascending order.
     pub(crate) top: Vec<NodeId>,
-    /// Operations, in ascending order.
-    pub(crate) rpcs: Vec<NodeId>,
-    /// Top-level notifications, in ascending order.
-    pub(crate) notifications: Vec<NodeId>,
     /// Types, by number.
     pub(crate) types: Vec<Type>,
     /// Identities, by number.
     pub(crate) identities: Vec<Identity>,
     /// Choices, by number.
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "compiled for incremental validation; today the judge checks it"
+        )
+    )]
     pub(crate) choices: Vec<Choice>,
     /// SHA-256 over modules, revisions, features, deviations and their content: yang-library's content-id, and what
     /// the nodes of a cluster must agree on.
@@ -50,6 +53,8 @@ pub(crate) struct Schema {
     pub(crate) judge: Arc<super::libyang::Judge>,
     /// `find_child` by (parent, name, module): sorted.
     pub(crate) names: NameIndex,
+    /// What a change can do to validity, worked out when it is first asked for.
+    pub(crate) impact: std::sync::OnceLock<super::validate::impact::Impact>,
     /// Every node's tags, made when the first tree is printed.
     pub(crate) tags: std::sync::OnceLock<super::print::Tags>,
 }
@@ -92,14 +97,28 @@ pub(crate) struct Node {
     pub(crate) children: Vec<NodeId>,
     /// The choices around this node inside its parent, outermost first.
     pub(crate) cases: Vec<CaseOf>,
-    pub(crate) status: Status,
     /// Rank of (module name, node name) among all nodes: the order of digests, independent of numbering.
     pub(crate) digest_rank: u32,
     /// `must` statements, in order.
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "compiled for incremental validation; today the judge checks it"
+        )
+    )]
     pub(crate) musts: Vec<Must>,
     /// `when` expressions that hold for this node, also those of its cases, augments and uses.
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "compiled for incremental validation; today the judge checks it"
+        )
+    )]
     pub(crate) whens: Vec<When>,
     /// RFC 8341 `default-deny-all` and `default-deny-write`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "access control reads it"))]
     pub(crate) nacm: NacmExtension,
     /// Actions below this data node.
     pub(crate) actions: Vec<NodeId>,
@@ -115,9 +134,23 @@ pub(crate) enum NodeKind {
     Leaf(Leaf),
     LeafList(LeafList),
     List(List),
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "compiled for incremental validation; today the judge checks it"
+        )
+    )]
     Anydata {
         mandatory: bool,
     },
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "compiled for incremental validation; today the judge checks it"
+        )
+    )]
     Anyxml {
         mandatory: bool,
     },
@@ -133,6 +166,10 @@ pub(crate) enum NodeKind {
 }
 
 /// A leaf's facts.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
+)]
 pub(crate) struct Leaf {
     pub(crate) type_id: TypeId,
     /// Canonical, also where the type states it.
@@ -140,10 +177,13 @@ pub(crate) struct Leaf {
     pub(crate) mandatory: bool,
     /// The position among the keys of the parent list.
     pub(crate) key: Option<u16>,
-    pub(crate) units: Option<Box<str>>,
 }
 
 /// A leaf-list's facts.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
+)]
 pub(crate) struct LeafList {
     pub(crate) type_id: TypeId,
     /// Canonical.
@@ -155,6 +195,10 @@ pub(crate) struct LeafList {
 }
 
 /// A list's facts.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
+)]
 pub(crate) struct List {
     /// Key leafs in the order of the `key` statement. Empty for a keyless (`config false`) list.
     pub(crate) keys: Vec<NodeId>,
@@ -171,14 +215,6 @@ pub(crate) struct List {
 pub(crate) enum Order {
     System,
     User,
-}
-
-/// `status` (RFC 7950, 7.21.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Status {
-    Current,
-    Deprecated,
-    Obsolete,
 }
 
 /// RFC 8341's extensions, as they stand on this very node.
@@ -201,6 +237,10 @@ pub(crate) struct CaseOf {
 pub(crate) struct ChoiceId(pub(crate) u32);
 
 /// A choice's facts.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
+)]
 pub(crate) struct Choice {
     pub(crate) name: Box<str>,
     pub(crate) module: ModuleId,
@@ -216,6 +256,10 @@ pub(crate) struct Choice {
 pub(crate) type PrefixMap = Box<[(Box<str>, ModuleId)]>;
 
 /// A `must` statement.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
+)]
 pub(crate) struct Must {
     pub(crate) expression: Box<str>,
     /// Names without prefix are those of this module (RFC 7950, 6.4.1).
@@ -226,6 +270,10 @@ pub(crate) struct Must {
 }
 
 /// A `when` expression.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
+)]
 pub(crate) struct When {
     pub(crate) expression: Box<str>,
     /// Names without prefix are those of this module.
@@ -280,10 +328,24 @@ pub(crate) enum Type {
     Bits(Vec<(Box<str>, u32)>),
     /// The bases; a value must be derived from all of them.
     Identityref(Vec<IdentityId>),
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "compiled for incremental validation; today the judge checks it"
+        )
+    )]
     InstanceIdentifier {
         require_instance: bool,
     },
     /// Values are those of `target_type`.
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "compiled for incremental validation; today the judge checks it"
+        )
+    )]
     Leafref {
         path: Box<str>,
         /// Names without prefix are those of this module.

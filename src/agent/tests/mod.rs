@@ -1,7 +1,5 @@
 //! The agent driven by hand: every write is durable at once, unless a test says otherwise.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "tests name what they mean")]
-
 mod confirmed;
 mod locks;
 mod participants;
@@ -22,7 +20,7 @@ use crate::datastore::store::{Datastores, Presence, RunningAccess};
 use crate::netconf::error::{ErrorInfo, ErrorTag};
 use crate::netconf::operation::{Commit, ConfigSource, Confirmed, Request, TestOption};
 use crate::netconf::state::{Counters, Transport, View};
-use crate::raft::{HardState, LogWrite, Node, NodeConfig, RecoveredLog};
+use crate::raft::{LogWrite, Node, NodeConfig, RecoveredLog};
 use crate::replication::state::State;
 use crate::yang::schema::{Lookup, Schema};
 use crate::yang::tree::{Seed, Text, Tree};

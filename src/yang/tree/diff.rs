@@ -88,6 +88,7 @@ pub(super) struct Difference<'a, V> {
     /// As in `EntriesChange`.
     pub(super) placed: Vec<Placed>,
     /// How many nodes had to be looked into.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests hold the work to a bound"))]
     pub(super) opened: usize,
 }
 

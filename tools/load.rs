@@ -441,10 +441,11 @@ fn throughput(options: &Options, step: Step) -> Numbers {
             let (stop, done, errors) = (&stop, &done, &errors);
             scope.spawn(move || {
                 for count in 0.. {
+                    let good = step(&mut session, options.entries, worker, count);
+                    // What ends after the time does not count.
                     if stop.load(Ordering::Relaxed) {
                         break;
                     }
-                    let good = step(&mut session, options.entries, worker, count);
                     let counter = if good { done } else { errors };
                     counter.fetch_add(1, Ordering::Relaxed);
                 }

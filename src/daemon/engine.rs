@@ -9,9 +9,7 @@ use crate::agent::event::{Answer, End, ReplyTo};
 use crate::agent::{Agent, StorageSpace};
 use crate::api::hook::{CallId, HookAnswer};
 use crate::base::ids::LogIndex;
-use crate::base::limits::{
-    AGENT_BATCH_MAX, AGENT_QUEUE_MAX, SNAPSHOT_LOG_BYTES, STORAGE_RESERVE_BYTES,
-};
+use crate::base::limits::{AGENT_BATCH_MAX, AGENT_QUEUE_MAX, STORAGE_RESERVE_BYTES};
 use crate::base::time::{Now, Timestamp};
 use crate::io::clock;
 use crate::io::handle::{AgentHandle, Question};
@@ -61,6 +59,8 @@ pub(crate) struct Parts {
     /// Answers of participants.
     pub(crate) hook_answers: mpsc::Receiver<(CallId, HookAnswer)>,
     pub(crate) view: Arc<View>,
+    /// Bytes by which the log grows from one snapshot to the next.
+    pub(crate) snapshot_log_bytes: u64,
 }
 
 struct Engine {
@@ -74,6 +74,7 @@ struct Engine {
     views: watch::Sender<Arc<View>>,
     ends: broadcast::Sender<End>,
     ready: Option<oneshot::Sender<()>>,
+    snapshot_log_bytes: u64,
     /// The length of the log at which the next snapshot is taken.
     snapshot_at: u64,
     /// The snapshot that is being written, if one is.
@@ -109,7 +110,8 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
         views,
         ends,
         ready: Some(ready_sender),
-        snapshot_at: SNAPSHOT_LOG_BYTES,
+        snapshot_at: parts.snapshot_log_bytes,
+        snapshot_log_bytes: parts.snapshot_log_bytes,
         snapshot: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -301,7 +303,7 @@ impl Engine {
             self.log.prune(index)?;
             tracing::info!(index = index.0, "snapshot written");
         }
-        self.snapshot_at = self.log.bytes().saturating_add(SNAPSHOT_LOG_BYTES);
+        self.snapshot_at = self.log.bytes().saturating_add(self.snapshot_log_bytes);
         Ok(())
     }
 }

@@ -76,7 +76,17 @@ pub(crate) fn start(
         });
     let participants = Participants::start(numbered.collect(), schema, &answers)?;
     let schema = Arc::clone(schema);
-    Ok(engine::start(Parts { agent, disk, log, schema, participants, hook_answers, view })?)
+    let snapshot_log_bytes = configuration.storage.snapshot_log_bytes;
+    Ok(engine::start(Parts {
+        agent,
+        disk,
+        log,
+        schema,
+        participants,
+        hook_answers,
+        view,
+        snapshot_log_bytes,
+    })?)
 }
 
 /// What the configuration asks for; there is no startup datastore.

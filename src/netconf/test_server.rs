@@ -4,7 +4,7 @@ use super::hello::Features;
 use super::operation::Datastore;
 use super::server::Server;
 use super::state::{Counters, LockState, SessionState, Transport, View};
-use crate::base::ids::{Revision, SessionId};
+use crate::base::ids::SessionId;
 use crate::base::time::WallTime;
 use crate::yang::libyang::{CompileOptions, compile};
 use crate::yang::schema::{Lookup, NodeId, Schema};

@@ -2,7 +2,7 @@
 
 use super::{SessionLimits, Sessions, caught};
 use crate::agent::event::{Answer, End, EndCause, SessionEvent};
-use crate::base::ids::{Boot, Incarnation, SessionId, SessionKey};
+use crate::base::ids::{Incarnation, SessionId, SessionKey};
 use crate::io::handle::{AgentHandle, Question};
 use crate::io::service::{Peer, Service};
 use crate::io::shutdown::{self, ShutdownSender};

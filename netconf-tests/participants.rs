@@ -3,7 +3,9 @@
 use crate::support::agent::root;
 use crate::support::session::{Session, Speaks, edit_config};
 use crate::support::wire::Wire;
-use quorate::{Agent, Alarm, Change, Configuration, ItemKind, Participant, Refusal, Registration, RunningAgent};
+use quorate::{
+    Agent, Alarm, Change, Configuration, ItemKind, Participant, Refusal, Registration, RunningAgent,
+};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,7 +25,10 @@ impl Recorder {
     }
 
     fn value(change: &Change) -> String {
-        change.after().leaf("/ietf-interfaces:interfaces/interface[name='a']/description").unwrap_or_default()
+        change
+            .after()
+            .leaf("/ietf-interfaces:interfaces/interface[name='a']/description")
+            .unwrap_or_default()
     }
 }
 

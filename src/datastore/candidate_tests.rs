@@ -126,10 +126,7 @@ fn an_untouched_candidate_follows_running_and_an_edited_one_does_not() {
     assert_eq!((ours.tree(), ours.base_revision), (&head, Revision(2)));
     ours.edit(&schema(), &edit("c{x=3}")).unwrap();
     ours.follow(Revision(3), &base);
-    assert_eq!(
-        (show(&schema(), ours.tree()), ours.base_revision),
-        ("c{x=3}".into(), Revision(2))
-    );
+    assert_eq!((show(&schema(), ours.tree()), ours.base_revision), ("c{x=3}".into(), Revision(2)));
 }
 
 #[test]

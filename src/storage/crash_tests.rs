@@ -7,7 +7,9 @@ use super::recovery::RecoveryError;
 use super::segment::segment_file;
 use super::simulated_disk::{SimulatedDisk, Unsynced};
 use super::snapshot::SnapshotError;
-use super::{Disk, Identity, Log, Recovered, Reserve, SnapshotReader, SnapshotWriter, prune_snapshots};
+use super::{
+    Disk, Identity, Log, Recovered, Reserve, SnapshotReader, SnapshotWriter, prune_snapshots,
+};
 use crate::base::ids::{Boot, ClusterId, Incarnation, Lineage, LogIndex, Term};
 use crate::raft::{ConfState, LogPosition, LogWrite, RecoveredLog, SnapshotMeta};
 use std::sync::Arc;

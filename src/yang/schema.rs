@@ -40,7 +40,10 @@ pub(crate) struct Schema {
     /// Choices, by number.
     #[cfg_attr(
         not(test),
-        expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
+        expect(
+            dead_code,
+            reason = "compiled for incremental validation; today the judge checks it"
+        )
     )]
     pub(crate) choices: Vec<Choice>,
     /// SHA-256 over modules, revisions, features, deviations and their content: yang-library's content-id, and what
@@ -97,20 +100,23 @@ pub(crate) struct Node {
     /// `must` statements, in order.
     #[cfg_attr(
         not(test),
-        expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
+        expect(
+            dead_code,
+            reason = "compiled for incremental validation; today the judge checks it"
+        )
     )]
     pub(crate) musts: Vec<Must>,
     /// `when` expressions that hold for this node, also those of its cases, augments and uses.
     #[cfg_attr(
         not(test),
-        expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
+        expect(
+            dead_code,
+            reason = "compiled for incremental validation; today the judge checks it"
+        )
     )]
     pub(crate) whens: Vec<When>,
     /// RFC 8341 `default-deny-all` and `default-deny-write`.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "access control reads it")
-    )]
+    #[cfg_attr(not(test), expect(dead_code, reason = "access control reads it"))]
     pub(crate) nacm: NacmExtension,
     /// Actions below this data node.
     pub(crate) actions: Vec<NodeId>,
@@ -126,17 +132,11 @@ pub(crate) enum NodeKind {
     Leaf(Leaf),
     LeafList(LeafList),
     List(List),
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
-    )]
+    #[expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")]
     Anydata {
         mandatory: bool,
     },
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
-    )]
+    #[expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")]
     Anyxml {
         mandatory: bool,
     },
@@ -152,10 +152,7 @@ pub(crate) enum NodeKind {
 }
 
 /// A leaf's facts.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
-)]
+#[expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")]
 pub(crate) struct Leaf {
     pub(crate) type_id: TypeId,
     /// Canonical, also where the type states it.
@@ -166,10 +163,7 @@ pub(crate) struct Leaf {
 }
 
 /// A leaf-list's facts.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
-)]
+#[expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")]
 pub(crate) struct LeafList {
     pub(crate) type_id: TypeId,
     /// Canonical.
@@ -223,10 +217,7 @@ pub(crate) struct CaseOf {
 pub(crate) struct ChoiceId(pub(crate) u32);
 
 /// A choice's facts.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
-)]
+#[expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")]
 pub(crate) struct Choice {
     pub(crate) name: Box<str>,
     pub(crate) module: ModuleId,
@@ -242,10 +233,7 @@ pub(crate) struct Choice {
 pub(crate) type PrefixMap = Box<[(Box<str>, ModuleId)]>;
 
 /// A `must` statement.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
-)]
+#[expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")]
 pub(crate) struct Must {
     pub(crate) expression: Box<str>,
     /// Names without prefix are those of this module (RFC 7950, 6.4.1).
@@ -256,10 +244,7 @@ pub(crate) struct Must {
 }
 
 /// A `when` expression.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
-)]
+#[expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")]
 pub(crate) struct When {
     pub(crate) expression: Box<str>,
     /// Names without prefix are those of this module.
@@ -314,18 +299,12 @@ pub(crate) enum Type {
     Bits(Vec<(Box<str>, u32)>),
     /// The bases; a value must be derived from all of them.
     Identityref(Vec<IdentityId>),
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
-    )]
+    #[expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")]
     InstanceIdentifier {
         require_instance: bool,
     },
     /// Values are those of `target_type`.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
-    )]
+    #[expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")]
     Leafref {
         path: Box<str>,
         /// Names without prefix are those of this module.

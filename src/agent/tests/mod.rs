@@ -1,7 +1,5 @@
 //! The agent driven by hand: every write is durable at once, unless a test says otherwise.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "tests name what they mean")]
-
 mod confirmed;
 mod locks;
 mod participants;

@@ -11,8 +11,7 @@ use super::{CompileError, CompileOptions};
 use crate::base::limits::DEPTH_MAX;
 use crate::yang::schema::{
     CaseOf, Choice, ChoiceId, Identity, Leaf, LeafList, List, Module, ModuleId, Must,
-    NacmExtension, Node, NodeId, NodeKind, Order, PrefixMap, Schema, Submodule,
-    Type, When,
+    NacmExtension, Node, NodeId, NodeKind, Order, PrefixMap, Schema, Submodule, Type, When,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -5,9 +5,7 @@ use super::model_tests::{
     ANY, Action, Edit, LEAF_A, LEAF_B, Model, PRESENCE, SEED, Spot, TestNames, Way, build,
     edit_model, edit_tree, read,
 };
-use super::{
-    Container, Tree, TreeDecoder, decode_diff, diff, encode_diff, encode_tree,
-};
+use super::{Container, Tree, TreeDecoder, decode_diff, diff, encode_diff, encode_tree};
 use crate::base::ids::Digest;
 use proptest::prelude::*;
 

@@ -4,8 +4,8 @@ use super::decode::DecodeError;
 use super::encode::{encode_diff, encode_tree};
 use super::model_tests::{CONTAINER, LEAF_A, LIST, TestNames, USER_LIST, key};
 use super::{
-    Change, Child, Container, Diff, Entries, EntriesChange, Key, Place, Seed, Text,
-    Tree, TreeDecoder, decode_diff, diff,
+    Change, Child, Container, Diff, Entries, EntriesChange, Key, Place, Seed, Text, Tree,
+    TreeDecoder, decode_diff, diff,
 };
 use crate::base::limits::DEPTH_MAX;
 use crate::yang::schema::{NodeId, Order};

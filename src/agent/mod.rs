@@ -160,12 +160,11 @@ impl Agent {
     pub(crate) fn step(&mut self, now: Now, reply: ReplyTo, event: SessionEvent) {
         match event {
             SessionEvent::Open(client) => self.open_session(reply, client),
-            SessionEvent::Request { session, request, .. } => {
+            SessionEvent::Request { session, message_id, request } => {
+                tracing::debug!(session = session.id.0, message_id, "request");
                 self.request(now, (reply, session), request);
             }
-            SessionEvent::Ended { session, .. } => {
-                self.end_session(now, session, Some(reply));
-            }
+            SessionEvent::Ended(session) => self.end_session(now, session, Some(reply)),
         }
     }
 
@@ -201,7 +200,11 @@ impl Agent {
             for committed in &ready.committed {
                 self.apply_committed(now, committed);
             }
-            let Ready { number, sync, persist: write, .. } = ready;
+            let Ready { number, sync, persist: write, messages, persisted_messages, .. } = ready;
+            let alone = messages.is_empty() && persisted_messages.is_empty();
+            assert!(alone, "a cluster of one has nobody to send messages to");
+            assert!(ready.snapshot.is_none(), "nobody sends snapshots to a cluster of one");
+            assert!(ready.read_states.is_empty(), "no read index is asked for");
             self.effects.persist.push(Persist { number, sync, write });
             self.duties(now);
         }

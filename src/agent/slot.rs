@@ -45,8 +45,8 @@ struct Slot {
     /// Whom this stage still has to ask, in order.
     to_ask: VecDeque<ParticipantId>,
     asked: Option<(CallId, ParticipantId, Timestamp)>,
-    /// Who holds prepared state, with the call that prepared it.
-    prepared: Vec<(ParticipantId, CallId)>,
+    /// Who holds prepared state.
+    prepared: Vec<ParticipantId>,
 }
 
 /// The slot and what waits behind it.
@@ -195,7 +195,7 @@ impl Agent {
             Stage::Rewrite => Call::Rewrite { id, change },
             Stage::Validate => Call::Validate { id, change },
             Stage::Prepare => {
-                slot.prepared.push((participant, id));
+                slot.prepared.push(participant);
                 Call::Prepare { id, change }
             }
         };
@@ -249,10 +249,9 @@ impl Agent {
         }
     }
 
-    fn abort_prepared(&mut self, prepared: &[(ParticipantId, CallId)]) {
-        for (participant, id) in prepared {
-            let call = Call::Abort { id: *id };
-            self.effects.hooks.push(HookCall { participant: *participant, call });
+    fn abort_prepared(&mut self, prepared: &[ParticipantId]) {
+        for participant in prepared {
+            self.effects.hooks.push(HookCall { participant: *participant, call: Call::Abort });
         }
     }
 

@@ -16,10 +16,13 @@ use crate::io::handle::{AgentHandle, Question};
 use crate::netconf::state::View;
 use crate::raft::{SnapshotMeta, WaitForSync};
 use crate::replication::state::State;
-use crate::storage::{Disk, Log, LogError, Reserve, SnapshotWriter, prune_snapshots};
+use crate::storage::{
+    Disk, Log, LogError, LogOptions, Reserve, SnapshotWriter, prepare_spare, prune_snapshots,
+};
 use crate::yang::schema::Schema;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -79,6 +82,8 @@ struct Engine {
     snapshot_at: u64,
     /// The snapshot that is being written, if one is.
     snapshot: Option<oneshot::Receiver<Option<LogIndex>>>,
+    /// The length of the log for which the next segment was last made ready, and the thread that does it.
+    spare: (u64, Option<JoinHandle<()>>),
 }
 
 /// What came in.
@@ -99,6 +104,8 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
     let (ended_sender, ended) = oneshot::channel();
     let handle = AgentHandle::new(question_sender, view_receiver, ends.clone());
     let hook_answers = parts.hook_answers;
+    // A node that starts often must not write a segment each time: the first spare one is made with the next.
+    let log_bytes = parts.log.bytes();
     let mut engine = Engine {
         agent: parts.agent,
         disk: parts.disk,
@@ -113,6 +120,7 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
         snapshot_at: parts.snapshot_log_bytes,
         snapshot_log_bytes: parts.snapshot_log_bytes,
         snapshot: None,
+        spare: (log_bytes, None),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     std::thread::Builder::new().name("agent".to_owned()).spawn(move || {
@@ -192,6 +200,7 @@ impl Engine {
             let wrote = self.persist(&effects)?;
             self.show(effects)?;
             if !wrote {
+                self.prepare_spare()?;
                 return self.snapshot_if_due();
             }
         }
@@ -270,6 +279,25 @@ impl Engine {
             tracing::info!("there is space on the disk again");
             self.agent.set_storage(StorageSpace::Enough);
         }
+    }
+
+    /// Makes the file of the next segment ready in the background, so that the flush that begins it does not wait.
+    fn prepare_spare(&mut self) -> Result<(), EngineError> {
+        let (prepared_for, thread) = &mut self.spare;
+        let is_busy = thread.as_ref().is_some_and(|thread| !thread.is_finished());
+        if *prepared_for == self.log.bytes() || is_busy {
+            return Ok(());
+        }
+        *prepared_for = self.log.bytes();
+        let disk = Arc::clone(&self.disk);
+        let prepare = move || {
+            // Without it the segment is made when it is begun.
+            if let Err(error) = prepare_spare(&*disk, LogOptions::default()) {
+                tracing::warn!(%error, "the next segment of the log was not made ready");
+            }
+        };
+        *thread = Some(std::thread::Builder::new().name("segment".to_owned()).spawn(prepare)?);
+        Ok(())
     }
 
     /// Takes a snapshot in the background when the log has grown enough.

@@ -34,8 +34,9 @@ pub(crate) fn run(
         Ok(open_files_max) => tracing::debug!(open_files_max, "limit of open files"),
         Err(error) => tracing::warn!(%error, "the limit of open files stays low"),
     }
-    let mut node = Node::start(configuration, participants)?;
     let supervisor = Supervisor::from_environment();
+    supervisor.status("recovering the log");
+    let mut node = Node::start(configuration, participants)?;
     let status = format!("NETCONF is open: {}", node.addresses());
     let stopped = async {
         // Whoever hears that we are ready may ask us to end at once.

@@ -147,7 +147,7 @@ impl Worker {
                         tracing::error!(participant, revision = revision.0, %alarm, "commit callback failed");
                     }
                 }
-                Call::Abort { .. } => {
+                Call::Abort => {
                     self.guarded("abort", |participant| participant.abort());
                 }
             }

@@ -14,7 +14,7 @@ use crate::yang::error::{DataError, DataErrorKind};
 use crate::yang::libyang::compile_for_test;
 use crate::yang::path::{InstancePath, Selector};
 use crate::yang::schema::{Lookup, NodeId, NodeKind, Schema};
-use crate::yang::tree::{ChildRef, Container, Key, Seed, Text, Tree};
+use crate::yang::tree::{ChildRef, Container, Seed, Text, Tree};
 use std::fmt::Write;
 use std::iter::Peekable;
 use std::str::Chars;
@@ -300,11 +300,6 @@ pub(super) fn fault(schema: &Schema, error: &DataError) -> String {
     assert!(!error.message.is_empty());
     let tag = error.app_tag.as_deref().map_or(String::new(), |tag| format!(" ({tag})"));
     format!("{kind}{tag} {}", show_path(schema, error.path.as_ref().unwrap()))
-}
-
-/// The key of an entry with one key.
-pub(super) fn key(schema: &Schema, list: NodeId, value: &str) -> Key {
-    schema.list_key(list, &[Text::new(value)])
 }
 
 /// Numbers that look random, the same for the same seed.

@@ -66,6 +66,28 @@ fn what_one_proposes_all_apply() {
 }
 
 #[test]
+fn what_a_peer_says_of_the_log_can_be_held_against_it() {
+    let mut cluster = Cluster::led_by_one(&[1]);
+    let index = cluster.propose(1, b"data");
+    cluster.settle();
+    let (node, term) = (cluster.node(1), Term(1));
+    assert_eq!(node.last_position(), LogPosition { index, term });
+    assert_eq!((node.term_at(index), node.term_at(LogIndex(index.0 + 1))), (Some(term), None));
+    cluster.compact(1);
+    let node = cluster.node(1);
+    assert_eq!((node.term_at(index), node.term_at(LogIndex(index.0 - 1))), (Some(term), None));
+}
+
+#[test]
+fn a_member_that_is_not_reached_is_probed() {
+    let mut cluster = Cluster::led_by_one(&[1, 2]);
+    cluster.settle();
+    assert_eq!(cluster.node(1).status().peers[1].state, PeerState::Replicate);
+    cluster.node(1).unreachable(Incarnation(2));
+    assert_eq!(cluster.node(1).status().peers[1].state, PeerState::Probe);
+}
+
+#[test]
 fn promises_wait_for_the_disk() {
     let mut cluster = Cluster::new(&[1, 2, 3]);
     cluster.node(1).campaign();

@@ -6,7 +6,7 @@
 use super::{
     Committed, CommittedEntry, Delivery, HardState, LogEntry, LogWrite, MessageKind, Node,
     NodeConfig, Outgoing, Payload, ReadState, ReadyNumber, RecoveredLog, SnapshotMeta, SplitMix64,
-    StepError, WaitForSync,
+    StepError,
 };
 use crate::base::ids::{Incarnation, LogIndex, Term};
 use std::collections::{BTreeMap, VecDeque};
@@ -14,7 +14,6 @@ use std::collections::{BTreeMap, VecDeque};
 /// What a member has handed out to be written.
 pub(super) struct Unwritten {
     pub(super) number: ReadyNumber,
-    pub(super) sync: WaitForSync,
     pub(super) persist: LogWrite,
     pub(super) messages: Vec<Outgoing>,
 }
@@ -128,7 +127,6 @@ impl Cluster {
             let member = self.member(id);
             member.unwritten.push_back(Unwritten {
                 number: ready.number,
-                sync: ready.sync,
                 persist: ready.persist,
                 messages: ready.persisted_messages,
             });

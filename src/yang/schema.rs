@@ -38,13 +38,6 @@ pub(crate) struct Schema {
     /// Identities, by number.
     pub(crate) identities: Vec<Identity>,
     /// Choices, by number.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "compiled for incremental validation; today the judge checks it"
-        )
-    )]
     pub(crate) choices: Vec<Choice>,
     /// SHA-256 over modules, revisions, features, deviations and their content: yang-library's content-id, and what
     /// the nodes of a cluster must agree on.
@@ -100,22 +93,8 @@ pub(crate) struct Node {
     /// Rank of (module name, node name) among all nodes: the order of digests, independent of numbering.
     pub(crate) digest_rank: u32,
     /// `must` statements, in order.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "compiled for incremental validation; today the judge checks it"
-        )
-    )]
     pub(crate) musts: Vec<Must>,
     /// `when` expressions that hold for this node, also those of its cases, augments and uses.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "compiled for incremental validation; today the judge checks it"
-        )
-    )]
     pub(crate) whens: Vec<When>,
     /// RFC 8341 `default-deny-all` and `default-deny-write`.
     #[cfg_attr(not(test), expect(dead_code, reason = "access control reads it"))]
@@ -134,23 +113,9 @@ pub(crate) enum NodeKind {
     Leaf(Leaf),
     LeafList(LeafList),
     List(List),
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "compiled for incremental validation; today the judge checks it"
-        )
-    )]
     Anydata {
         mandatory: bool,
     },
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "compiled for incremental validation; today the judge checks it"
-        )
-    )]
     Anyxml {
         mandatory: bool,
     },
@@ -166,10 +131,6 @@ pub(crate) enum NodeKind {
 }
 
 /// A leaf's facts.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
-)]
 pub(crate) struct Leaf {
     pub(crate) type_id: TypeId,
     /// Canonical, also where the type states it.
@@ -180,10 +141,6 @@ pub(crate) struct Leaf {
 }
 
 /// A leaf-list's facts.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
-)]
 pub(crate) struct LeafList {
     pub(crate) type_id: TypeId,
     /// Canonical.
@@ -195,10 +152,6 @@ pub(crate) struct LeafList {
 }
 
 /// A list's facts.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
-)]
 pub(crate) struct List {
     /// Key leafs in the order of the `key` statement. Empty for a keyless (`config false`) list.
     pub(crate) keys: Vec<NodeId>,
@@ -237,10 +190,7 @@ pub(crate) struct CaseOf {
 pub(crate) struct ChoiceId(pub(crate) u32);
 
 /// A choice's facts.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
-)]
+#[allow(dead_code, reason = "facts for validation in our own code; today the judge knows them")]
 pub(crate) struct Choice {
     pub(crate) name: Box<str>,
     pub(crate) module: ModuleId,
@@ -256,10 +206,7 @@ pub(crate) struct Choice {
 pub(crate) type PrefixMap = Box<[(Box<str>, ModuleId)]>;
 
 /// A `must` statement.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
-)]
+#[allow(dead_code, reason = "facts for validation in our own code; today the judge knows them")]
 pub(crate) struct Must {
     pub(crate) expression: Box<str>,
     /// Names without prefix are those of this module (RFC 7950, 6.4.1).
@@ -270,10 +217,7 @@ pub(crate) struct Must {
 }
 
 /// A `when` expression.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
-)]
+#[allow(dead_code, reason = "facts for validation in our own code; today the judge knows them")]
 pub(crate) struct When {
     pub(crate) expression: Box<str>,
     /// Names without prefix are those of this module.
@@ -328,24 +272,11 @@ pub(crate) enum Type {
     Bits(Vec<(Box<str>, u32)>),
     /// The bases; a value must be derived from all of them.
     Identityref(Vec<IdentityId>),
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "compiled for incremental validation; today the judge checks it"
-        )
-    )]
     InstanceIdentifier {
         require_instance: bool,
     },
     /// Values are those of `target_type`.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "compiled for incremental validation; today the judge checks it"
-        )
-    )]
+    #[allow(dead_code, reason = "facts for validation in our own code; today the judge knows them")]
     Leafref {
         path: Box<str>,
         /// Names without prefix are those of this module.

@@ -8,7 +8,7 @@ mod sessions;
 mod start;
 
 use super::effects::Effects;
-use super::event::{Answer, Client, EndCause, ReplyTo, SessionEvent};
+use super::event::{Answer, Client, ReplyTo, SessionEvent};
 use super::slot::Registration;
 use super::{Agent, Parameters, StorageSpace};
 use crate::api::hook::{Call, CallId, HookAnswer, HookCall, ParticipantId};
@@ -138,7 +138,7 @@ impl World {
                 Call::Rewrite { id, .. } | Call::Validate { id, .. } | Call::Prepare { id, .. } => {
                     self.question = Some(*id);
                 }
-                Call::Start { .. } | Call::Commit { .. } | Call::Abort { .. } => {}
+                Call::Start { .. } | Call::Commit { .. } | Call::Abort => {}
             }
             self.hooks.push(hook);
         }
@@ -240,7 +240,7 @@ impl World {
     }
 
     fn end(&mut self, session: SessionKey) {
-        let reply = self.send(SessionEvent::Ended { session, cause: EndCause::Dropped });
+        let reply = self.send(SessionEvent::Ended(session));
         assert_eq!(self.answers.remove(&reply), Some(Answer::Ok));
     }
 
@@ -291,7 +291,7 @@ impl World {
             Call::Validate { .. } => "validate".to_owned(),
             Call::Prepare { .. } => "prepare".to_owned(),
             Call::Commit { revision, .. } => format!("commit {revision}"),
-            Call::Abort { .. } => "abort".to_owned(),
+            Call::Abort => "abort".to_owned(),
         };
         self.hooks.iter().map(|hook| (hook.participant.0, name(&hook.call))).collect()
     }

@@ -84,6 +84,15 @@ impl Footprint {
     }
 
     fn insert(&mut self, steps: Vec<Step>, origin: Option<NodeId>) {
+        if let Some((last, _)) = self.roots.last_key_value()
+            && *last < steps
+        {
+            // Large edits mostly come in order: nothing lies in `steps`, and only the last root can hold it.
+            if !lies_in(&steps, last) {
+                self.put(steps, origin);
+            }
+            return;
+        }
         if self.above(&steps).is_some_and(|(root, _)| origin.is_none() || *root != steps) {
             return;
         }
@@ -91,6 +100,10 @@ impl Footprint {
         for root in within {
             self.roots.remove(&root);
         }
+        self.put(steps, origin);
+    }
+
+    fn put(&mut self, steps: Vec<Step>, origin: Option<NodeId>) {
         self.roots.insert(steps, origin);
         if self.roots.len() > FOOTPRINT_ROOTS_MAX {
             self.widen();

@@ -1,5 +1,7 @@
 //! Message framing (RFC 6242): bytes of a transport to messages, and back. Pure machines: they hold no transport.
 
+use memchr::{memchr, memmem};
+
 /// How messages are delimited. Each direction switches on its own, after its `<hello>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Framing {
@@ -52,8 +54,8 @@ impl DelimiterMatch {
 
     /// How many bytes of `bytes` belong to the message, its delimiter included; `None` if it does not end here.
     fn find_end(&mut self, bytes: &[u8]) -> Option<usize> {
-        // Most blocks hold no bracket at all, and looking for one byte is fast.
-        if *self == Self::default() && !bytes.contains(&b']') {
+        // Most blocks hold no bracket at all.
+        if *self == Self::default() && memchr(b']', bytes).is_none() {
             return None;
         }
         for (at, byte) in bytes.iter().enumerate() {
@@ -336,16 +338,10 @@ fn is_continuation(byte: u8) -> bool {
 
 /// Where in a chunk the first line that is just `##` begins.
 fn hashes_alone(chunk: &[u8]) -> Option<usize> {
-    // Looking for one byte is fast, and most chunks hold none.
-    if !chunk.contains(&b'#') {
-        return None;
-    }
-    let alone = |at: usize| {
-        let before = at.checked_sub(1).and_then(|before| chunk.get(before));
-        matches!(before, None | Some(b'\n')) && matches!(chunk.get(at + 2), None | Some(b'\n'))
-    };
-    let pairs = chunk.windows(2).enumerate();
-    pairs.filter(|(_, pair)| *pair == b"##").map(|(at, _)| at).find(|at| alone(*at))
+    let first = chunk.starts_with(b"##").then_some(0);
+    let others = memmem::find_iter(chunk, b"\n##").map(|at| at.saturating_add(1));
+    let ends = |at: &usize| matches!(chunk.get(at.saturating_add(2)), None | Some(b'\n'));
+    first.into_iter().chain(others).find(ends)
 }
 
 #[cfg(test)]

@@ -1,7 +1,24 @@
-//! What stands between `<` and `>` of a start tag (XML 1.0, 3.1 and 3.3.3).
+//! What stands between `<` and `>` of a start tag (XML 1.0, 3.1 and 3.3.3) or the XML declaration (2.8).
 
 use super::characters;
+use memchr::memchr3;
 use std::borrow::Cow;
+
+/// Name and text of the element that `source` begins with, if it is as most of a large message are: without attributes
+/// or prefix, and with nothing in it but a text without references. There is no carriage return in `source`.
+///
+/// quick-xml looks at each byte of such an element several times, which is most of the work of reading it.
+pub(super) fn plain_element(source: &str) -> Option<(&str, &str)> {
+    let tag = source.strip_prefix('<')?;
+    let name_len = tag.bytes().position(|byte| !characters::is_ascii_in_name(byte))?;
+    let (name, behind) = tag.split_at_checked(name_len)?;
+    let content = behind.strip_prefix('>')?;
+    let text_len = memchr3(b'<', b'&', b'>', content.as_bytes())?;
+    let (text, end) = content.split_at_checked(text_len)?;
+    let is_plain = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && end.strip_prefix("</")?.strip_prefix(name)?.starts_with('>');
+    is_plain.then_some((name, text))
+}
 
 /// Splits a start tag's content into its name and what follows it.
 pub(super) fn split_name(content: &str) -> (&str, &str) {
@@ -82,4 +99,30 @@ pub(super) fn value(written: &str) -> Result<Cow<'_, str>, &'static str> {
     }
     value.push_str(rest);
     Ok(Cow::Owned(value))
+}
+
+/// Checks what stands between the question marks of an XML declaration. The error says what is wrong.
+pub(super) fn check_declaration(content: &str) -> Result<(), &'static str> {
+    const MALFORMED: &str = "an XML declaration that is not well-formed";
+    let (_, mut rest) = split_name(content);
+    let mut expected = ["version", "encoding", "standalone"].iter();
+    let mut first = true;
+    while let Some((name, value)) = next_attribute(&mut rest)? {
+        if !expected.any(|expected| *expected == name) || first != (name == "version") {
+            return Err(MALFORMED);
+        }
+        first = false;
+        match name {
+            "version" if value.strip_prefix("1.").is_some_and(is_number) => {}
+            "encoding" if value.eq_ignore_ascii_case("utf-8") => {}
+            "encoding" => return Err("an encoding that is not UTF-8"),
+            "standalone" if matches!(value, "yes" | "no") => {}
+            _ => return Err(MALFORMED),
+        }
+    }
+    if first { Err("an XML declaration without a version") } else { Ok(()) }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -1,11 +1,15 @@
 //! A streaming reader: well-formedness and namespaces are checked on the way, nothing is kept but what is open.
 
+mod texts;
+
 use super::attributes;
 use super::characters;
 use super::scope::{Binding, Scope};
 use crate::base::limits::{ATTRIBUTES_MAX, DECLARATIONS_MAX, DEPTH_MAX};
+use memchr::memchr;
 use quick_xml::events::Event as Raw;
 use std::borrow::Cow;
+use std::io::BufRead;
 
 /// Reads one document from a slice, event by event. After an error every call gives that error again.
 ///
@@ -23,8 +27,12 @@ pub(crate) struct Reader<'a> {
     depth: usize,
     /// The root element has ended.
     after_root: bool,
-    /// The last start tag was an empty-element tag, whose end is due.
-    end_due: bool,
+    /// What comes next of an element that has been looked at as a whole.
+    due: Due<'a>,
+    /// `inner` stands behind a tag.
+    behind_tag: bool,
+    /// There is no carriage return, so that all texts stand for themselves.
+    no_returns: bool,
     /// The last event was an end; its declarations are still in scope.
     leaving: bool,
     prefix: &'a str,
@@ -36,6 +44,16 @@ pub(crate) struct Reader<'a> {
     /// The text, if it is not a part of the document as it stands.
     joined: Option<String>,
     failure: Option<XmlError>,
+}
+
+/// What is known of an element behind its start.
+#[derive(Debug, Clone, Copy)]
+enum Due<'a> {
+    Nothing,
+    /// A text that stands for itself, and then the end.
+    Text(&'a str),
+    /// The end, whose tag has so many bytes.
+    End(usize),
 }
 
 /// What `Reader::next` has found.
@@ -110,7 +128,9 @@ impl<'a> Reader<'a> {
             at: 0,
             depth: 0,
             after_root: false,
-            end_due: false,
+            due: Due::Nothing,
+            behind_tag: false,
+            no_returns: memchr(b'\r', source.as_bytes()).is_none(),
             leaving: false,
             prefix: "",
             name: "",
@@ -217,21 +237,37 @@ impl<'a> Reader<'a> {
             self.leaving = false;
             self.scope.leave(self.depth.saturating_add(1));
         }
-        if self.end_due {
-            self.end_due = false;
-            self.text = "";
-            self.joined = None;
-            return Ok(self.end());
+        match std::mem::replace(&mut self.due, Due::Nothing) {
+            Due::Nothing => {}
+            Due::Text(text) => {
+                self.text = text;
+                self.at = self.at.saturating_add(text.len());
+                self.due = Due::End(self.name.len().saturating_add("</>".len()));
+                return Ok(Event::Text);
+            }
+            Due::End(tag_len) => {
+                self.at = self.at.saturating_add(tag_len);
+                return Ok(self.end());
+            }
+        }
+        if self.behind_tag
+            && self.no_returns
+            && (1..DEPTH_MAX).contains(&self.depth)
+            && let Some((name, text)) =
+                self.source.get(self.at..).and_then(attributes::plain_element)
+        {
+            return Ok(self.plain_start(name, text));
         }
         let mut pending = false;
         loop {
             let from = self.at;
             let raw = self.inner.read_event().map_err(|error| self.malformed(error.to_string()))?;
             self.at = usize::try_from(self.inner.buffer_position()).unwrap_or(usize::MAX);
+            self.behind_tag = matches!(raw, Raw::Start(_) | Raw::Empty(_) | Raw::End(_));
             match raw {
                 Raw::Start(_) => return self.start(from, 1),
                 Raw::Empty(_) => {
-                    self.end_due = true;
+                    self.due = Due::End(0);
                     return self.start(from, 2);
                 }
                 Raw::End(_) => return Ok(self.end()),
@@ -302,6 +338,22 @@ impl<'a> Reader<'a> {
         Ok(Event::Start)
     }
 
+    /// As `start`, of a plain element; `inner` is led past all of it.
+    fn plain_start(&mut self, name: &'a str, text: &'a str) -> Event {
+        let (start_len, end_len) = (name.len().saturating_add(2), name.len().saturating_add(3));
+        let whole_len = start_len.saturating_add(text.len()).saturating_add(end_len);
+        self.inner.stream().consume(whole_len);
+        self.at = self.at.saturating_add(start_len);
+        self.depth = self.depth.saturating_add(1);
+        self.due = if text.is_empty() { Due::End(end_len) } else { Due::Text(text) };
+        self.text = "";
+        self.joined = None;
+        self.attributes.clear();
+        (self.prefix, self.name) = ("", name);
+        self.binding = self.scope.resolve("").unwrap_or(Binding::None);
+        Event::Start
+    }
+
     /// Takes the attributes and declarations of a start tag apart, up to one attribute more than is allowed.
     fn read_attributes(&mut self, tag: &'a str) -> Result<(), &'static str> {
         let mut rest = tag;
@@ -368,93 +420,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The text is complete: an element starts or ends here, or nothing follows.
-    fn text_ends(&self) -> bool {
-        match self.source.as_bytes().get(self.at..) {
-            Some([b'<', b'!' | b'?', ..]) => false,
-            Some([b'<', ..] | []) | None => true,
-            Some([..]) => false,
-        }
-    }
-
-    /// Adds the character data that was read. Whether there was any.
-    fn add_text(&mut self, from: usize, pending: bool) -> Result<bool, XmlError> {
-        let piece = self.markup(from, 0, 0);
-        let special = |byte: u8| (byte == b'>') | (byte == b'\r');
-        let special = characters::any(piece.as_bytes(), special);
-        if self.depth > 0 && !special {
-            return Ok(self.add_piece(piece, pending));
-        }
-        if piece.contains("]]>") {
-            return Err(self.malformed_at(from, "there is ]]> in a text"));
-        }
-        if self.depth == 0 {
-            return if super::is_white_space(piece) {
-                Ok(false)
-            } else {
-                Err(self.malformed_at(from, "there is text outside the root element"))
-            };
-        }
-        Ok(self.add_lines(piece, pending))
-    }
-
-    /// Adds the CDATA section that was read. Whether there was anything in it.
-    fn add_section(&mut self, from: usize, pending: bool) -> Result<bool, XmlError> {
-        if self.depth == 0 {
-            return Err(self.malformed_at(from, "there is text outside the root element"));
-        }
-        let piece = self.markup(from, "<![CDATA[".len(), "]]>".len());
-        Ok(self.add_lines(piece, pending))
-    }
-
-    fn add_reference(&mut self, from: usize, pending: bool) -> Result<(), XmlError> {
-        let name = self.markup(from, 1, 1);
-        let Some(character) = characters::reference(name) else {
-            return Err(self.malformed_at(from, "a reference to an unknown entity"));
-        };
-        if self.depth == 0 {
-            return Err(self.malformed_at(from, "there is text outside the root element"));
-        }
-        self.join(pending).push(character);
-        Ok(())
-    }
-
-    /// Adds a piece of text without carriage returns. Whether it holds anything.
-    fn add_piece(&mut self, piece: &'a str, pending: bool) -> bool {
-        if pending {
-            self.join(pending).push_str(piece);
-        } else {
-            self.text = piece;
-            self.joined = None;
-        }
-        !piece.is_empty()
-    }
-
-    /// Adds a piece of text with its line ends normalised (XML 1.0, 2.11). Whether it holds anything.
-    fn add_lines(&mut self, piece: &'a str, pending: bool) -> bool {
-        if !piece.contains('\r') {
-            return self.add_piece(piece, pending);
-        }
-        let joined = self.join(pending);
-        let mut parts = piece.split('\r');
-        joined.push_str(parts.next().unwrap_or_default());
-        for part in parts {
-            joined.push('\n');
-            joined.push_str(part.strip_prefix('\n').unwrap_or(part));
-        }
-        true
-    }
-
-    /// The joined text, with what is there of it.
-    fn join(&mut self, pending: bool) -> &mut String {
-        if !pending {
-            self.text = "";
-            self.joined = None;
-        }
-        let text = self.text;
-        self.joined.get_or_insert_with(|| text.to_owned())
-    }
-
     fn instruction(&self, from: usize) -> Result<(), XmlError> {
         let (target, _) = attributes::split_name(self.markup(from, 2, 2));
         if !characters::is_ncname(target) || target.eq_ignore_ascii_case("xml") {
@@ -465,304 +430,13 @@ impl<'a> Reader<'a> {
 
     /// Checks the XML declaration (XML 1.0, 2.8), which stands at the beginning only.
     fn declaration(&self, from: usize) -> Result<(), XmlError> {
-        let malformed = |reason: &str| self.malformed_at(from, reason);
         if from != 0 {
-            return Err(malformed("an XML declaration that is not at the beginning"));
+            return Err(self.malformed_at(from, "an XML declaration that is not at the beginning"));
         }
-        let (_, mut rest) = attributes::split_name(self.markup(from, 2, 2));
-        let mut expected = ["version", "encoding", "standalone"].iter();
-        let mut first = true;
-        while let Some((name, value)) = attributes::next_attribute(&mut rest).map_err(malformed)? {
-            if !expected.any(|expected| *expected == name) || first != (name == "version") {
-                return Err(malformed("an XML declaration that is not well-formed"));
-            }
-            first = false;
-            match name {
-                "version" if value.strip_prefix("1.").is_some_and(is_number) => {}
-                "encoding" if value.eq_ignore_ascii_case("utf-8") => {}
-                "encoding" => return Err(malformed("an encoding that is not UTF-8")),
-                "standalone" if matches!(value, "yes" | "no") => {}
-                _ => return Err(malformed("an XML declaration that is not well-formed")),
-            }
-        }
-        if first { Err(malformed("an XML declaration without a version")) } else { Ok(()) }
+        attributes::check_declaration(self.markup(from, 2, 2))
+            .map_err(|reason| self.malformed_at(from, reason))
     }
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The whole document as one line: `{namespace}name[attributes]`, quoted texts, `/` for ends.
-    fn read(bytes: &[u8]) -> Result<String, XmlError> {
-        let mut reader = Reader::new(bytes)?;
-        let mut line = Vec::new();
-        loop {
-            line.push(match reader.next()? {
-                Event::Start => {
-                    let attributes: Vec<_> = reader
-                        .attributes()
-                        .map(|a| format!("{}{}={:?}", brace(a.namespace), a.name, a.value))
-                        .collect();
-                    let name = format!("{}{}", brace(reader.namespace()), reader.name());
-                    if attributes.is_empty() { name } else { format!("{name}{attributes:?}") }
-                }
-                Event::Text => format!("{:?}", reader.text()),
-                Event::End => "/".to_owned(),
-                Event::Eof => return Ok(line.join(" ")),
-            });
-        }
-    }
-
-    fn brace(namespace: Option<&str>) -> String {
-        namespace.map(|namespace| format!("{{{namespace}}}")).unwrap_or_default()
-    }
-
-    #[track_caller]
-    fn accepts(document: &str, expected: &str) {
-        assert_eq!(read(document.as_bytes()).as_deref(), Ok(expected), "{document}");
-    }
-
-    #[track_caller]
-    fn refuses(document: &str, part_of_reason: &str) {
-        match read(document.as_bytes()) {
-            Err(error @ XmlError::Malformed { .. }) => {
-                assert!(error.to_string().contains(part_of_reason), "{document}: {error}");
-            }
-            other => panic!("{document}: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn elements_texts_and_attributes_are_read() {
-        accepts("<a/>", "a /");
-        accepts("<a></a>", "a /");
-        accepts("<a ></a >", "a /");
-        accepts("<a><b>x</b> <c/></a>", r#"a b "x" / " " c / /"#);
-        accepts("<a x='1' y=\"2\"/>", r#"a["x=\"1\"", "y=\"2\""] /"#);
-        accepts("<a x = '>' />", r#"a["x=\">\""] /"#);
-        accepts("<größe>é</größe>", r#"größe "é" /"#);
-    }
-
-    #[test]
-    fn parts_of_a_text_are_joined() {
-        accepts("<a>1 &lt; 2 &amp;&#38; <![CDATA[<b>]]>&#x41;</a>", r#"a "1 < 2 && <b>A" /"#);
-        accepts("<a>x<!-- no -->y<?pi z?>z</a>", r#"a "xyz" /"#);
-        accepts("<a>&gt;</a>", r#"a ">" /"#);
-        accepts("<a>x&gt;<b/>&apos;y</a>", r#"a "x>" b / "'y" /"#);
-        accepts("<a><![CDATA[]]></a>", "a /");
-        accepts("<a><![CDATA[]]]]><![CDATA[>]]></a>", r#"a "]]>" /"#);
-        accepts("<a>]]&gt;</a>", r#"a "]]>" /"#);
-        accepts("<a><!----></a>", "a /");
-    }
-
-    #[test]
-    fn line_ends_and_white_space_in_values_are_normalised() {
-        accepts("<a>1\r\n2\r3\n4&#13;</a>", r#"a "1\n2\n3\n4\r" /"#);
-        accepts("<a><![CDATA[1\r\n\r2]]></a>", r#"a "1\n\n2" /"#);
-        accepts("<a x='1\r\n2\t3&#10;&#9;'/>", r#"a["x=\"1 2 3\\n\\t\""] /"#);
-    }
-
-    #[test]
-    fn what_stands_before_and_after_the_root_is_ignored() {
-        let declarations = [
-            "",
-            "<?xml version='1.0'?>",
-            "<?xml version=\"1.0\" encoding=\"utf-8\"?>",
-            "<?xml version='1.1' encoding='UTF-8' standalone='yes' ?>",
-            "\u{FEFF}<?xml version='1.0' standalone=\"no\"?>",
-            "\n \r\n<?xml version='1.0' encoding='UTF-8'?>",
-        ];
-        for declaration in declarations {
-            let document = format!("{declaration}\n<!-- c --><?pi?> <a/>\n<?pi x?><!----> ");
-            accepts(&document, "a /");
-        }
-    }
-
-    #[test]
-    fn namespaces_follow_their_declarations() {
-        accepts("<a xmlns='u'><b/></a>", "{u}a {u}b / /");
-        accepts("<a xmlns='u'><b xmlns=''/><c/></a>", "{u}a b / {u}c / /");
-        accepts("<p:a xmlns:p='u' p:x='1' x='2'/>", r#"{u}a["{u}x=\"1\"", "x=\"2\""] /"#);
-        accepts("<a xmlns='u' x='1'/>", r#"{u}a["x=\"1\""] /"#);
-        accepts("<p:a p:x='' xmlns:p='u&amp;v'/>", r#"{u&v}a["{u&v}x=\"\""] /"#);
-        let nested = "<p:a xmlns:p='1'><p:b xmlns:p='2'><p:c/></p:b><p:d/></p:a>";
-        accepts(nested, "{1}a {2}b {2}c / / {1}d / /");
-        let xml = r#"a["{http://www.w3.org/XML/1998/namespace}lang=\"en\""] /"#;
-        accepts("<a xml:lang='en'/>", xml);
-        accepts("<a xmlns:xml='http://www.w3.org/XML/1998/namespace' xml:lang='en'/>", xml);
-    }
-
-    #[test]
-    fn the_scope_outlives_the_end_until_the_next_event() {
-        let mut reader = Reader::new(b"<a><p:b xmlns:p='u'>p:x</p:b></a>").unwrap();
-        assert_eq!(reader.next(), Ok(Event::Start));
-        assert_eq!(reader.next(), Ok(Event::Start));
-        assert_eq!(reader.declarations().collect::<Vec<_>>(), [("p", "u")]);
-        assert_eq!(reader.content(), Ok(Content::Text));
-        assert_eq!((reader.text(), reader.scope().namespace("p")), ("p:x", Some("u")));
-        assert_eq!(reader.next(), Ok(Event::End));
-        assert_eq!(reader.scope().namespace("p"), None);
-        assert_eq!(reader.next(), Ok(Event::Eof));
-    }
-
-    #[test]
-    fn documents_that_are_not_well_formed_are_refused() {
-        for (document, reason) in [
-            ("", "no root"),
-            (" ", "no root"),
-            ("<?xml version='1.0'?>", "no root"),
-            ("<!-- -->", "no root"),
-            ("<a>", "ends before"),
-            ("<a><b></a></b>", "expected"),
-            ("</a>", "a"),
-            ("<a></b>", "b"),
-            ("<a></a x='1'>", "a"),
-            ("<a", "not closed"),
-            ("<a x='1", "not closed"),
-            ("<a/><b/>", "second root"),
-            ("<a></a><b></b>", "second root"),
-            ("x<a/>", "outside"),
-            ("<a/>x", "outside"),
-            ("<a/>&#32;", "outside"),
-            ("<![CDATA[ ]]><a/>", "outside"),
-            ("<a>]]></a>", "]]>"),
-            ("<a><!-- a--b --></a>", "--"),
-            ("<a><!-- </a>", "not closed"),
-            ("<a><![CDATA[ </a>", "not closed"),
-            ("<a><? </a>", "not closed"),
-            ("<a><??></a>", "target"),
-            ("<a><?xml version='1.0'?></a>", "beginning"),
-            ("<a><?XML x?></a>", "target"),
-            ("<a>&nbsp;</a>", "unknown entity"),
-            ("<a>&</a>", "not closed"),
-            ("<a>& b</a>", "not closed"),
-            ("<a>&#0;</a>", "unknown entity"),
-            ("<a>&#xFFFE;</a>", "unknown entity"),
-            ("<1a/>", "not a name"),
-            ("< a/>", "not a name"),
-            ("<>", "not a name"),
-            ("<a:b:c xmlns:a='u'/>", "not a name"),
-            ("<:a/>", "not a name"),
-            ("<a:/>", "not a name"),
-            ("<a x/>", "no value"),
-            ("<a x=1/>", "not quoted"),
-            ("<a x='1'y='2'/>", "white space"),
-            ("<a x='<'/>", "<"),
-            ("<a x='&'/>", "reference"),
-            ("<a x='&y;'/>", "unknown entity"),
-            ("<a x='1' x='2'/>", "repeated"),
-            ("<a xmlns:p='u' xmlns:q='u' p:x='1' q:x='2'/>", "repeated"),
-            ("<a xmlns='u' xmlns='v'/>", "repeated"),
-            ("<a xmlns:p='u' xmlns:p='u'/>", "repeated"),
-            ("<a 1='x'/>", "not a name"),
-            ("<a / >", "no value"),
-            ("<a\0/>", "forbids"),
-            ("<a>\u{B}</a>", "forbids"),
-            ("<a>\u{FFFF}</a>", "forbids"),
-        ] {
-            refuses(document, reason);
-        }
-        assert!(matches!(read(b"<a>\xFF</a>"), Err(XmlError::Malformed { position: 3, .. })));
-        assert!(matches!(read(b"\xFE\xFF\0<\0a\0/\0>"), Err(XmlError::Malformed { .. })));
-    }
-
-    #[test]
-    fn wrong_declarations_are_refused() {
-        for (document, reason) in [
-            ("<p:a/>", "not declared"),
-            ("<a p:x='1'/>", "not declared"),
-            ("<a><b xmlns:p='u'/><p:c/></a>", "not declared"),
-            ("<xmlns:a/>", "not declared"),
-            ("<a xmlns:p=''/>", "without a namespace"),
-            ("<a xmlns:xml='u'/>", "xml"),
-            ("<a xmlns:p='http://www.w3.org/XML/1998/namespace'/>", "reserved"),
-            ("<a xmlns='http://www.w3.org/2000/xmlns/'/>", "reserved"),
-            ("<a xmlns:xmlns='u'/>", "xmlns"),
-            ("<?xml version='2.0'?><a/>", "declaration"),
-            ("<?xml version='1.'?><a/>", "declaration"),
-            ("<?xml?><a/>", "version"),
-            ("<?xml encoding='UTF-8'?><a/>", "declaration"),
-            ("<?xml version='1.0' encoding='ISO-8859-1'?><a/>", "UTF-8"),
-            ("<?xml version='1.0' encoding='UTF-16'?><a/>", "UTF-8"),
-            ("<?xml version='1.0' standalone='maybe'?><a/>", "declaration"),
-            ("<?xml version='1.0' x='y'?><a/>", "declaration"),
-            ("<?xml version='1.0' standalone='no' encoding='UTF-8'?><a/>", "declaration"),
-            ("<?xml version='1.0' version='1.0'?><a/>", "declaration"),
-            ("<!-- --><?xml version='1.0'?><a/>", "beginning"),
-        ] {
-            refuses(document, reason);
-        }
-    }
-
-    #[test]
-    fn a_document_type_is_refused_and_no_entity_is_expanded() {
-        for document in [
-            "<!DOCTYPE a><a/>",
-            "<!doctype a><a/>",
-            "<!DOCTYPE a SYSTEM 'file:///etc/passwd'><a/>",
-            "<!DOCTYPE a [<!ENTITY x 'xxxxxxxxxx'><!ENTITY y '&x;&x;&x;'>]><a>&y;</a>",
-            "<a><!DOCTYPE a></a>",
-        ] {
-            refuses(document, "");
-        }
-        refuses("<a>&y;</a>", "unknown entity");
-    }
-
-    #[test]
-    fn limits_are_reached_and_named() {
-        let deep = |depth: usize| "<a>".repeat(depth) + &"</a>".repeat(depth);
-        assert!(read(deep(DEPTH_MAX).as_bytes()).is_ok());
-        let error = read(deep(DEPTH_MAX + 1).as_bytes()).unwrap_err();
-        assert!(matches!(error, XmlError::Limit { max: DEPTH_MAX, .. }), "{error}");
-
-        let wide = |count: usize| {
-            let attributes: String = (0..count).map(|i| format!(" x{i}=''")).collect();
-            format!("<a{attributes}/>")
-        };
-        assert!(read(wide(ATTRIBUTES_MAX).as_bytes()).is_ok());
-        for count in [ATTRIBUTES_MAX + 1, ATTRIBUTES_MAX * 10] {
-            let error = read(wide(count).as_bytes()).unwrap_err();
-            assert!(matches!(error, XmlError::Limit { max: ATTRIBUTES_MAX, .. }), "{error}");
-        }
-
-        let scoped = |count: usize| {
-            let starts: String = (0..count).map(|i| format!("<a xmlns:p{i}='u'>")).collect();
-            starts + &"</a>".repeat(count)
-        };
-        assert!(read(scoped(DECLARATIONS_MAX).as_bytes()).is_ok());
-        let error = read(scoped(DECLARATIONS_MAX + 1).as_bytes()).unwrap_err();
-        assert!(matches!(error, XmlError::Limit { max: DECLARATIONS_MAX, .. }), "{error}");
-    }
-
-    #[test]
-    fn an_error_is_given_again_by_every_later_call() {
-        let mut reader = Reader::new(b"<a><b></a>").unwrap();
-        assert_eq!((reader.next(), reader.next()), (Ok(Event::Start), Ok(Event::Start)));
-        let error = reader.next().unwrap_err();
-        assert_eq!(reader.next(), Err(error.clone()));
-        assert_eq!(reader.skip(), Err(error));
-    }
-
-    #[test]
-    fn skip_reads_past_the_element() {
-        let mut reader = Reader::new(b"<a><b x=''><b/>t<c><d/></c></b><e/></a>").unwrap();
-        assert_eq!((reader.next(), reader.next()), (Ok(Event::Start), Ok(Event::Start)));
-        assert_eq!(reader.skip(), Ok(()));
-        assert_eq!((reader.next(), reader.name()), (Ok(Event::Start), "e"));
-    }
-
-    #[test]
-    fn every_truncation_of_a_document_is_an_error() {
-        let document = "\n<?xml version='1.0' encoding='UTF-8'?><!-- é --><p:a xmlns:p='u' x='&lt;1'>\
-            <b>é &amp; <![CDATA[<]]></b><?pi x?><c/>&#65;</p:a>";
-        assert!(read(document.as_bytes()).is_ok());
-        for end in 0..document.len() {
-            assert!(read(&document.as_bytes()[..end]).is_err(), "{end}");
-        }
-    }
-}
+mod tests;

@@ -146,7 +146,7 @@ impl Agent {
         let mut edited = own.candidate.clone();
         edited.edit(&schema, edit).map_err(|error| fault::of_data(vec![error]))?;
         if matches!(test_option, TestOption::TestThenSet | TestOption::TestOnly) {
-            self.settle(&self.state.shared, edited.tree())?;
+            self.settle((&self.state.shared, self.state.revision), edited.tree())?;
         }
         if test_option != TestOption::TestOnly {
             self.node_candidate()?.candidate = edited;

@@ -159,6 +159,13 @@ impl Agent {
             }
             Datastore::Running => {
                 self.running_is_writable()?;
+                let takes_candidate = source == ConfigSource::Datastore(Datastore::Candidate)
+                    && self.candidate_free_for(from.1).is_ok();
+                if takes_candidate {
+                    // What it holds is in running then, as after a commit.
+                    self.set_candidate_busy();
+                    return self.submit_change(now, from, Content::WholeCandidate, false);
+                }
                 let tree = self.source_tree(source)?;
                 self.submit_change(now, from, Content::Replace(tree), false)
             }

@@ -5,7 +5,7 @@
 //! paths is not asked, and a change that concerns nobody never waits.
 
 use super::event::Answer;
-use super::transactions::{Content, Decided, Evaluated, Transaction, Work};
+use super::transactions::{Decided, Evaluated, Transaction, Work};
 use super::{Agent, fault};
 use crate::api::hook::{Call, CallId, HookAnswer, HookCall, ParticipantId, Proposed};
 use crate::base::ids::{Revision, SessionKey};
@@ -118,9 +118,7 @@ impl Agent {
     fn refuse(&mut self, now: Now, work: &Work, errors: Vec<RpcError>) {
         let (reply, candidate) = match work {
             Work::Lock { from, .. } | Work::Unlock { from, .. } => (Some(from.0), false),
-            Work::Transaction(transaction) => {
-                (transaction.reply, matches!(transaction.content, Content::Candidate))
-            }
+            Work::Transaction(transaction) => (transaction.reply, transaction.takes_candidate()),
         };
         if let Some(reply) = reply {
             self.answer_on_head(reply, Answer::Errors(errors));
@@ -212,7 +210,7 @@ impl Agent {
             }
             return self.next_work(now);
         }
-        let candidate = matches!(slot.transaction.content, Content::Candidate);
+        let candidate = slot.transaction.takes_candidate();
         match self.decide(&slot.transaction, slot.evaluated) {
             Decided::Proposed => {}
             Decided::Unchanged => {
@@ -274,11 +272,13 @@ impl Agent {
             HookAnswer::No(reason) => self.abort_slot(now, participant, &reason),
             HookAnswer::Amend(edit) => {
                 let schema = std::sync::Arc::clone(&self.parameters.schema);
-                let (before, after) = (slot.evaluated.before.clone(), &slot.evaluated.after);
+                let Evaluated { base, before, after, .. } = &slot.evaluated;
+                let (base, before) = (*base, before.clone());
                 let amended = crate::datastore::apply::apply_edit(&schema, after, &edit)
                     .map_err(|error| error.message)
                     .and_then(|edited| {
-                        self.settle(&before, &edited.tree).map_err(|errors| messages(&errors))
+                        self.settle((&before, base), &edited.tree)
+                            .map_err(|errors| messages(&errors))
                     });
                 match (amended, &mut self.slots.open) {
                     (Ok(tree), Some(slot)) => {

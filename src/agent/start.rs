@@ -2,6 +2,7 @@
 
 use super::transactions::{Content, Decided, Transaction};
 use super::{Agent, Phase};
+use crate::base::ids::Revision;
 use crate::base::time::Now;
 use crate::netconf::error::RpcError;
 use crate::replication::entry::Body;
@@ -45,7 +46,7 @@ impl Agent {
     /// Why a tree that was made under other models is not what these make of the same content: it is invalid, or its
     /// values, keys or order have another canonical form.
     fn misfit(&self, tree: &Tree) -> Option<String> {
-        if let Err(errors) = self.settle(&Tree::empty(tree.seed), tree) {
+        if let Err(errors) = self.settle((&Tree::empty(tree.seed), Revision(0)), tree) {
             return Some(self.first(&errors));
         }
         let schema = &self.parameters.schema;

@@ -13,6 +13,7 @@ use crate::replication::entry::{Body, Decision, RequestHead};
 use crate::replication::state::{LockTarget, State};
 use crate::transaction::confirmed::{Ask, RollbackCause, Step, cancel_step, commit_step};
 use crate::yang::tree::{Tree, diff, encode_diff};
+use crate::yang::validate::{Before, settle};
 
 /// What is evaluated on the head, one after the other.
 #[derive(Debug)]
@@ -48,6 +49,8 @@ pub(super) enum Content {
     Replace(Tree),
     /// The node's candidate at the time of the evaluation.
     Candidate,
+    /// All of the node's candidate, whatever running has become meanwhile (copy-config).
+    WholeCandidate,
     Cancel {
         persist_id: Option<String>,
     },
@@ -84,6 +87,11 @@ impl Transaction {
     pub(super) fn restores(&self) -> bool {
         matches!(self.content, Content::Cancel { .. } | Content::Rollback(_))
     }
+
+    /// The candidate is busy until it has an outcome, and is unmodified if it takes place.
+    pub(super) fn takes_candidate(&self) -> bool {
+        matches!(self.content, Content::Candidate | Content::WholeCandidate)
+    }
 }
 
 impl Agent {
@@ -102,19 +110,26 @@ impl Agent {
                     .tree
             }
             Content::Replace(tree) | Content::Validate(tree) => tree.clone(),
+            Content::WholeCandidate => self.candidate_tree()?,
             Content::Candidate => self.rebased_candidate(head.revision, &before)?,
             Content::Cancel { .. } | Content::Rollback(_) => {
                 head.confirmed.as_ref().map_or_else(|| before.clone(), |cc| cc.base.clone())
             }
         };
-        let after = if transaction.restores() { after } else { self.settle(&before, &after)? };
+        let after =
+            if transaction.restores() { after } else { self.settle((&before, base), &after)? };
         Ok(Evaluated { base, before, after, step })
     }
 
-    /// `after` as it is valid, without what the change puts out of its `when` (RFC 7950, 8.2 and 8.3.3).
-    pub(super) fn settle(&self, before: &Tree, after: &Tree) -> Result<Tree, Vec<RpcError>> {
-        crate::yang::validate::settle(&self.parameters.schema, before, after)
-            .map_err(fault::of_data)
+    /// `after` as it is valid, without what the change puts out of its `when` (RFC 7950, 8.2 and 8.3.3). Every revision
+    /// but the empty one at the beginning is known to be valid.
+    pub(super) fn settle(
+        &self,
+        (before, revision): (&Tree, Revision),
+        after: &Tree,
+    ) -> Result<Tree, Vec<RpcError>> {
+        let known = if revision == Revision(0) { Before::Unknown } else { Before::Valid };
+        settle(&self.parameters.schema, (before, known), after).map_err(fault::of_data)
     }
 
     /// Proposes what was evaluated, if it still stands on the head.
@@ -142,10 +157,8 @@ impl Agent {
             comment: transaction.comment.clone(),
             diff: if restores { Vec::new() } else { encode_diff(&change, &*schema) },
         };
-        let pending = Pending {
-            reply: transaction.reply,
-            candidate: matches!(transaction.content, Content::Candidate),
-        };
+        let pending =
+            Pending { reply: transaction.reply, candidate: transaction.takes_candidate() };
         let body = Body::Decision(Box::new(decision));
         match self.propose_request(body, pending, Some(&after)) {
             Ok(()) => Decided::Proposed,
@@ -155,7 +168,7 @@ impl Agent {
 
     /// Nothing to log: ok when what it was compared with is durable (PROTOCOL F5).
     fn unchanged(&mut self, transaction: &Transaction) {
-        if matches!(transaction.content, Content::Candidate) {
+        if transaction.takes_candidate() {
             self.candidate_unchanged();
         }
         if let Some(reply) = transaction.reply {

@@ -46,6 +46,10 @@ pub(crate) const FOOTPRINT_ROOTS_MAX: usize = 10_000;
 pub(crate) const TX_QUEUE_MAX: usize = 4096;
 /// Milliseconds that a participant has to answer, unless it registered another deadline.
 pub(crate) const PARTICIPANT_DEADLINE_MS: u64 = 5_000;
+/// Seconds that NETCONF stays closed for a participant that takes in the configuration at the start.
+pub(crate) const PARTICIPANT_START_TIMEOUT_S: u64 = 600;
+/// Seconds that the end waits for a participant to finish what it has been told.
+pub(crate) const PARTICIPANT_STOP_TIMEOUT_S: u64 = 30;
 /// In-process participants.
 pub(crate) const PARTICIPANTS_MAX: usize = 1024;
 /// Bytes of a persist-id.

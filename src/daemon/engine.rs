@@ -9,9 +9,7 @@ use crate::agent::event::{Answer, End, ReplyTo};
 use crate::agent::{Agent, StorageSpace};
 use crate::api::hook::{CallId, HookAnswer};
 use crate::base::ids::LogIndex;
-use crate::base::limits::{
-    AGENT_BATCH_MAX, AGENT_QUEUE_MAX, SNAPSHOT_LOG_BYTES, STORAGE_RESERVE_BYTES,
-};
+use crate::base::limits::{AGENT_BATCH_MAX, AGENT_QUEUE_MAX, STORAGE_RESERVE_BYTES};
 use crate::base::time::{Now, Timestamp};
 use crate::io::clock;
 use crate::io::handle::{AgentHandle, Question};
@@ -23,6 +21,7 @@ use crate::yang::schema::Schema;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 /// Why the engine ended, other than by request.
@@ -60,6 +59,8 @@ pub(crate) struct Parts {
     /// Answers of participants.
     pub(crate) hook_answers: mpsc::Receiver<(CallId, HookAnswer)>,
     pub(crate) view: Arc<View>,
+    /// Bytes by which the log grows from one snapshot to the next.
+    pub(crate) snapshot_log_bytes: u64,
 }
 
 struct Engine {
@@ -73,6 +74,7 @@ struct Engine {
     views: watch::Sender<Arc<View>>,
     ends: broadcast::Sender<End>,
     ready: Option<oneshot::Sender<()>>,
+    snapshot_log_bytes: u64,
     /// The length of the log at which the next snapshot is taken.
     snapshot_at: u64,
     /// The snapshot that is being written, if one is.
@@ -108,7 +110,8 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
         views,
         ends,
         ready: Some(ready_sender),
-        snapshot_at: SNAPSHOT_LOG_BYTES,
+        snapshot_at: parts.snapshot_log_bytes,
+        snapshot_log_bytes: parts.snapshot_log_bytes,
         snapshot: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -135,6 +138,7 @@ impl Engine {
         loop {
             let batch = self.wait(&mut inbox).await;
             let now = now();
+            self.look_for_space();
             if let Some(written) = batch.snapshot {
                 self.snapshot_ended(written)?;
             }
@@ -147,7 +151,6 @@ impl Engine {
             for (call, answer) in batch.hooks {
                 self.agent.hook_answered(now, call, answer);
             }
-            self.look_for_space();
             self.agent.tick(now);
             self.carry_out()?;
             if batch.stop {
@@ -156,7 +159,8 @@ impl Engine {
         }
     }
 
-    /// The next events, or nothing when it is time to tick.
+    /// The next events, or nothing when it is time to tick. Whatever comes first, what the other sources have is taken
+    /// with it, so that none is held up by a busy one.
     async fn wait(&mut self, inbox: &mut Inbox) -> Batch {
         let mut batch =
             Batch { questions: Vec::new(), hooks: Vec::new(), snapshot: None, stop: false };
@@ -171,6 +175,13 @@ impl Engine {
             () = sleep_until(wake_at) => {}
             _ = &mut inbox.stopped => batch.stop = true,
         }
+        while let Ok(answer) = inbox.hook_answers.try_recv() {
+            batch.hooks.push(answer);
+        }
+        if batch.snapshot.is_none() {
+            batch.snapshot = self.snapshot.as_mut().and_then(written_by_now);
+        }
+        batch.stop |= !matches!(inbox.stopped.try_recv(), Err(TryRecvError::Empty));
         batch
     }
 
@@ -225,6 +236,7 @@ impl Engine {
         if effects.ready
             && let Some(ready) = self.ready.take()
         {
+            self.participants.wait_until_started();
             // The daemon may be ending already.
             ready.send(()).ok();
         }
@@ -291,7 +303,7 @@ impl Engine {
             self.log.prune(index)?;
             tracing::info!(index = index.0, "snapshot written");
         }
-        self.snapshot_at = self.log.bytes().saturating_add(SNAPSHOT_LOG_BYTES);
+        self.snapshot_at = self.log.bytes().saturating_add(self.snapshot_log_bytes);
         Ok(())
     }
 }
@@ -320,6 +332,15 @@ fn write_snapshot(
 
 fn now() -> Now {
     Now { monotonic: clock::now(), wall: clock::wall() }
+}
+
+/// What `wait_for` would give at once.
+fn written_by_now(snapshot: &mut oneshot::Receiver<Option<LogIndex>>) -> Option<Option<LogIndex>> {
+    match snapshot.try_recv() {
+        Ok(written) => Some(written),
+        Err(TryRecvError::Closed) => Some(None),
+        Err(TryRecvError::Empty) => None,
+    }
 }
 
 async fn wait_for(snapshot: &mut Option<oneshot::Receiver<Option<LogIndex>>>) -> Option<LogIndex> {

@@ -4,7 +4,7 @@ use super::configuration::{Configuration, value};
 use super::engine::{self, Parts, Running};
 use super::participants::Participants;
 use crate::agent::slot::Registration as SlotRegistration;
-use crate::agent::{Agent, Parameters};
+use crate::agent::{Agent, Parameters, StorageSpace};
 use crate::api::hook::ParticipantId;
 use crate::api::participant::{Participant, Registration};
 use crate::base::ids::{Boot, ClusterId, Incarnation, Lineage};
@@ -16,7 +16,9 @@ use crate::io::random;
 use crate::netconf::state::View;
 use crate::raft::{Node, NodeConfig, RecoveredLog};
 use crate::replication::state::State;
-use crate::storage::{Disk, Identity, LogOptions, Recovered, SnapshotReader, recover};
+use crate::storage::{
+    Disk, Identity, IdentityError, LogOptions, Recovered, Reserve, SnapshotReader, recover,
+};
 use crate::yang::schema::Schema;
 use crate::yang::tree::{Seed, Tree};
 use anyhow::Context;
@@ -49,7 +51,7 @@ pub(crate) fn start(
     for file in damaged_snapshots {
         tracing::warn!(file, "a damaged snapshot was passed over; the log makes up for it");
     }
-    crate::storage::Reserve::default().hold(&*disk)?;
+    let storage = hold_reserve(&*disk)?;
     let state = recovered_state(&disk, &raft, schema, &identity)?;
     let base = raft.base();
     let node = Node::new(&node_config(&identity)?, raft)?;
@@ -65,7 +67,8 @@ pub(crate) fn start(
         initial,
         participants: registrations,
     };
-    let agent = Agent::new(parameters, node, state, base);
+    let mut agent = Agent::new(parameters, node, state, base);
+    agent.set_storage(storage);
     let (answers, hook_answers) = tokio::sync::mpsc::channel(PARTICIPANTS_MAX);
     let numbered =
         participants.into_iter().zip(0..).map(|((registration, participant), number)| {
@@ -73,7 +76,17 @@ pub(crate) fn start(
         });
     let participants = Participants::start(numbered.collect(), schema, &answers)?;
     let schema = Arc::clone(schema);
-    Ok(engine::start(Parts { agent, disk, log, schema, participants, hook_answers, view })?)
+    let snapshot_log_bytes = configuration.storage.snapshot_log_bytes;
+    Ok(engine::start(Parts {
+        agent,
+        disk,
+        log,
+        schema,
+        participants,
+        hook_answers,
+        view,
+        snapshot_log_bytes,
+    })?)
 }
 
 /// What the configuration asks for; there is no startup datastore.
@@ -86,9 +99,31 @@ pub(crate) fn datastores(configuration: &Configuration) -> anyhow::Result<Datast
     Ok(Datastores::new(running, candidate, Presence::Off)?)
 }
 
+/// Keeps space back for a full disk. A disk that is full already is served from, but takes no changes.
+fn hold_reserve(disk: &dyn Disk) -> anyhow::Result<StorageSpace> {
+    match Reserve::default().hold(disk) {
+        Ok(()) => Ok(StorageSpace::Enough),
+        Err(error) if error.is_no_space() => {
+            tracing::error!("the disk is full; changes are refused until there is space");
+            Ok(StorageSpace::Full)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The identity of this directory: a new life of it, or a new cluster of one in an empty directory.
 fn identity(disk: &dyn Disk) -> anyhow::Result<Identity> {
-    if let Some(identity) = Identity::start(disk, random::number()?)? {
+    let nonce = random::number()?;
+    let started = match Identity::start(disk, nonce) {
+        // The reserve is what a full disk is started with.
+        Err(IdentityError::Disk(error))
+            if error.is_no_space() && Reserve::default().release(disk)? =>
+        {
+            Identity::start(disk, nonce)
+        }
+        started => started,
+    };
+    if let Some(identity) = started? {
         return Ok(identity);
     }
     let wide = || -> anyhow::Result<u128> {

@@ -71,16 +71,16 @@ impl Candidate {
 
     /// The tree to validate and commit: what the candidate changed, on `head`.
     ///
-    /// A candidate that is what running has become has nothing to commit. Otherwise, if running has moved on and others
-    /// touched what the candidate touched, the paths of that, at most `VALIDATION_ERRORS_MAX`. Constraints across paths
-    /// are validation's, which runs on the result.
+    /// A candidate that is what running has become has nothing to commit. Otherwise, if running has
+    /// moved on and others touched what the candidate touched, the paths of that, at most
+    /// `VALIDATION_ERRORS_MAX`. Constraints across paths are validation's, which runs on the result.
     pub(crate) fn rebase(
         &self,
         schema: &Schema,
         head_revision: Revision,
         head: &Tree,
     ) -> Result<Tree, Vec<InstancePath>> {
-        if head_revision == self.base_revision || self.tree == *head {
+        if head_revision == self.base_revision {
             return Ok(self.tree.clone());
         }
         let theirs = Footprint::of_diff(schema, &self.base, &diff(&self.base, head));

@@ -30,7 +30,7 @@ mod log_tests;
 pub(crate) mod simulated_disk;
 
 pub(crate) use disk::{Disk, DiskError};
-pub(crate) use identity::Identity;
+pub(crate) use identity::{Identity, IdentityError};
 pub(crate) use log::{Log, LogError, LogOptions};
 pub(crate) use recovery::{Recovered, recover};
 pub(crate) use reserve::Reserve;

@@ -6,21 +6,30 @@ pub(super) fn is_space(byte: u8) -> bool {
 }
 
 /// `found` holds for a byte. Many bytes are looked at together, some of them twice, and behind the first hit too: it
-/// must be cheap and without effect, and should not branch.
+/// must be cheap and without effect, should not branch, and must not hold for a space.
 #[inline]
 pub(super) fn any(bytes: &[u8], found: impl Fn(u8) -> bool) -> bool {
-    let hit = |hit: bool, byte: &u8| hit | found(*byte);
-    if let Some(last) = bytes.last_chunk::<32>() {
-        let (chunks, _) = bytes.as_chunks::<32>();
-        return chunks.iter().any(|chunk| chunk.iter().fold(false, hit))
-            || last.iter().fold(false, hit);
+    let in_block = |block: &[u8; BLOCK]| block.iter().fold(false, |hit, byte| hit | found(*byte));
+    if let Some(last) = bytes.last_chunk() {
+        let (chunks, _) = bytes.as_chunks();
+        return chunks.iter().any(in_block) || in_block(last);
     }
-    if let Some(last) = bytes.last_chunk::<8>() {
-        let (chunks, _) = bytes.as_chunks::<8>();
-        return chunks.iter().any(|chunk| chunk.iter().fold(false, hit))
-            || last.iter().fold(false, hit);
+    match ends::<16>(bytes).or_else(|| ends::<8>(bytes)).or_else(|| ends::<4>(bytes)) {
+        Some(block) => in_block(&block),
+        None => bytes.iter().any(|byte| found(*byte)),
     }
-    bytes.iter().fold(false, hit)
+}
+
+/// Bytes that are looked at together: compilers make a few wide instructions of a loop over so many.
+const BLOCK: usize = 32;
+
+/// The first and the last `N` bytes, with spaces behind them. Together they are all of up to `2 * N` bytes.
+#[inline]
+fn ends<const N: usize>(bytes: &[u8]) -> Option<[u8; BLOCK]> {
+    let mut block = [b' '; BLOCK];
+    *block.first_chunk_mut::<N>()? = *bytes.first_chunk()?;
+    *block.get_mut(N..)?.first_chunk_mut::<N>()? = *bytes.last_chunk()?;
+    Some(block)
 }
 
 /// A character that a document may contain, written as itself or as a reference (2.2).

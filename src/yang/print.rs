@@ -189,9 +189,52 @@ pub(crate) struct Tags(Vec<Tag>);
 #[derive(Debug)]
 struct Tag {
     /// The start tag, with its namespace if it needs one.
-    start: Box<[u8]>,
-    end: Box<[u8]>,
+    start: Markup,
+    end: Markup,
     value: Value,
+}
+
+/// Bytes that are written often.
+#[derive(Debug)]
+enum Markup {
+    /// So many bytes of a block. Copying all of it is a few instructions, copying exactly so many would be a call.
+    Short([u8; SHORT_LEN_MAX], usize),
+    Long(Box<[u8]>),
+}
+
+/// Bytes of markup that fits into a block.
+const SHORT_LEN_MAX: usize = 32;
+
+impl Markup {
+    fn new(bytes: &[u8]) -> Self {
+        let mut block = [0; SHORT_LEN_MAX];
+        match block.get_mut(..bytes.len()) {
+            Some(slot) => {
+                slot.copy_from_slice(bytes);
+                Self::Short(block, bytes.len())
+            }
+            None => Self::Long(bytes.into()),
+        }
+    }
+
+    #[inline]
+    fn push(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Short(block, len) => {
+                let end = out.len().saturating_add(*len);
+                out.extend_from_slice(block);
+                out.truncate(end);
+            }
+            Self::Long(bytes) => out.extend_from_slice(bytes),
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Short(block, len) => block.get(..*len).unwrap_or(block),
+            Self::Long(bytes) => bytes,
+        }
+    }
 }
 
 /// How a canonical value becomes text.
@@ -238,8 +281,8 @@ fn tag(schema: &Schema, node: &Node) -> Tag {
         | NodeKind::Action { .. }
         | NodeKind::Notification => Value::Plain,
     };
-    let end = format!("</{}>", node.name).into_bytes().into();
-    Tag { start: start.into(), end, value }
+    let end = Markup::new(format!("</{}>", node.name).as_bytes());
+    Tag { start: Markup::new(&start), end, value }
 }
 
 fn value_of(schema: &Schema, type_id: TypeId) -> Value {
@@ -311,7 +354,7 @@ impl Pen<'_> {
                     if self.try_whole(id, inner, out) {
                         continue;
                     }
-                    out.extend_from_slice(&self.tags.of(id).start);
+                    self.tags.of(id).start.push(out);
                     Level::Children { owner: Some(id), data: inner.clone(), from: NodeId(0) }
                 }
                 ChildRef::LeafList(_) | ChildRef::Leaf(_) | ChildRef::Any(_) => {
@@ -327,7 +370,7 @@ impl Pen<'_> {
                 levels.push(Level::Children { owner, data, from });
                 levels.extend(below);
             }
-            (None, Some(owner)) => out.extend_from_slice(&self.tags.of(owner).end),
+            (None, Some(owner)) => self.tags.of(owner).end.push(out),
             (None, None) => {}
         }
     }
@@ -341,7 +384,7 @@ impl Pen<'_> {
     ) -> Stop {
         for (key, entry) in entries {
             if !self.try_whole(node, entry, out) {
-                out.extend_from_slice(&self.tags.of(node).start);
+                self.tags.of(node).start.push(out);
                 return Stop::Inside(key.clone(), entry.clone());
             }
             if out.len() >= until {
@@ -381,14 +424,18 @@ impl Pen<'_> {
     /// and is left unfinished.
     fn whole(&self, id: NodeId, data: &Container, out: &mut Vec<u8>, limit: usize) -> bool {
         let tag = self.tags.of(id);
-        out.extend_from_slice(&tag.start);
-        for (id, child) in data.iter() {
-            if !self.child(id, child, out, limit) {
-                return false;
-            }
+        tag.start.push(out);
+        let written = match data.leafs_alone() {
+            Some(mut leafs) => leafs.all(|(id, value)| {
+                self.leaf(id, value, out);
+                out.len() <= limit
+            }),
+            None => data.iter().all(|(id, child)| self.child(id, child, out, limit)),
+        };
+        if written {
+            tag.end.push(out);
         }
-        out.extend_from_slice(&tag.end);
-        true
+        written
     }
 
     /// Writes a child, or all entries of a list or leaf-list. False as `whole`.
@@ -407,9 +454,9 @@ impl Pen<'_> {
             }
             ChildRef::Any(xml) => {
                 let tag = self.tags.of(id);
-                out.extend_from_slice(&tag.start);
+                tag.start.push(out);
                 out.extend_from_slice(xml.as_bytes());
-                out.extend_from_slice(&tag.end);
+                tag.end.push(out);
             }
         }
         out.len() <= limit
@@ -420,23 +467,23 @@ impl Pen<'_> {
         let tag = self.tags.of(id);
         match tag.value {
             Value::Plain => {
-                out.extend_from_slice(&tag.start);
+                tag.start.push(out);
                 out.extend_from_slice(value.as_bytes());
             }
             Value::Escaped => {
-                out.extend_from_slice(&tag.start);
+                tag.start.push(out);
                 push_text(out, value);
             }
             Value::Prefixed => {
                 let mut declarations = Declarations::default();
                 let text = self.schema.lexical(id, value, &mut declarations);
-                let (_, start) = tag.start.split_last().unwrap_or((&b'>', &[]));
+                let (_, start) = tag.start.as_bytes().split_last().unwrap_or((&b'>', &[]));
                 out.extend_from_slice(start);
                 declarations.write(out);
                 out.push(b'>');
                 push_text(out, &text);
             }
         }
-        out.extend_from_slice(&tag.end);
+        tag.end.push(out);
     }
 }

@@ -38,13 +38,6 @@ pub(crate) struct Schema {
     /// Identities, by number.
     pub(crate) identities: Vec<Identity>,
     /// Choices, by number.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "compiled for incremental validation; today the judge checks it"
-        )
-    )]
     pub(crate) choices: Vec<Choice>,
     /// SHA-256 over modules, revisions, features, deviations and their content: yang-library's content-id, and what
     /// the nodes of a cluster must agree on.
@@ -53,6 +46,8 @@ pub(crate) struct Schema {
     pub(crate) judge: Arc<super::libyang::Judge>,
     /// `find_child` by (parent, name, module): sorted.
     pub(crate) names: NameIndex,
+    /// What a change can do to validity, worked out when it is first asked for.
+    pub(crate) impact: std::sync::OnceLock<super::validate::impact::Impact>,
     /// Every node's tags, made when the first tree is printed.
     pub(crate) tags: std::sync::OnceLock<super::print::Tags>,
 }
@@ -98,22 +93,8 @@ pub(crate) struct Node {
     /// Rank of (module name, node name) among all nodes: the order of digests, independent of numbering.
     pub(crate) digest_rank: u32,
     /// `must` statements, in order.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "compiled for incremental validation; today the judge checks it"
-        )
-    )]
     pub(crate) musts: Vec<Must>,
     /// `when` expressions that hold for this node, also those of its cases, augments and uses.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "compiled for incremental validation; today the judge checks it"
-        )
-    )]
     pub(crate) whens: Vec<When>,
     /// RFC 8341 `default-deny-all` and `default-deny-write`.
     #[cfg_attr(not(test), expect(dead_code, reason = "access control reads it"))]
@@ -132,11 +113,9 @@ pub(crate) enum NodeKind {
     Leaf(Leaf),
     LeafList(LeafList),
     List(List),
-    #[expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")]
     Anydata {
         mandatory: bool,
     },
-    #[expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")]
     Anyxml {
         mandatory: bool,
     },
@@ -152,7 +131,6 @@ pub(crate) enum NodeKind {
 }
 
 /// A leaf's facts.
-#[expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")]
 pub(crate) struct Leaf {
     pub(crate) type_id: TypeId,
     /// Canonical, also where the type states it.
@@ -163,7 +141,6 @@ pub(crate) struct Leaf {
 }
 
 /// A leaf-list's facts.
-#[expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")]
 pub(crate) struct LeafList {
     pub(crate) type_id: TypeId,
     /// Canonical.
@@ -175,10 +152,6 @@ pub(crate) struct LeafList {
 }
 
 /// A list's facts.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
-)]
 pub(crate) struct List {
     /// Key leafs in the order of the `key` statement. Empty for a keyless (`config false`) list.
     pub(crate) keys: Vec<NodeId>,
@@ -233,7 +206,10 @@ pub(crate) struct Choice {
 pub(crate) type PrefixMap = Box<[(Box<str>, ModuleId)]>;
 
 /// A `must` statement.
-#[expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")
+)]
 pub(crate) struct Must {
     pub(crate) expression: Box<str>,
     /// Names without prefix are those of this module (RFC 7950, 6.4.1).
@@ -299,7 +275,6 @@ pub(crate) enum Type {
     Bits(Vec<(Box<str>, u32)>),
     /// The bases; a value must be derived from all of them.
     Identityref(Vec<IdentityId>),
-    #[expect(dead_code, reason = "compiled for incremental validation; today the judge checks it")]
     InstanceIdentifier {
         require_instance: bool,
     },

@@ -217,3 +217,25 @@ fn a_test_of_an_edit_sets_nothing() {
         assert_eq!((world.running(), world.candidate()), (String::new(), String::new()));
     }
 }
+
+#[test]
+fn a_copy_of_a_candidate_that_another_session_holds_leaves_it_modified() {
+    let mut world = World::new();
+    let (holder, other) = (world.open(), world.open());
+    world.ok(holder, Request::Lock { target: Datastore::Candidate });
+    world.stage(holder, "a", "x");
+    let copy = Request::CopyConfig {
+        source: ConfigSource::Datastore(Datastore::Candidate),
+        target: Datastore::Running,
+    };
+    world.ok(other, copy.clone());
+    world.stage(holder, "b", "13");
+    assert_eq!(world.error(other, copy.clone()).0, ErrorTag::OperationFailed);
+    world.ok(holder, Request::Unlock { target: Datastore::Candidate });
+    assert_eq!((world.running(), world.candidate()), ("a=x".to_owned(), "a=x".to_owned()));
+    // One that is refused leaves the candidate as it is, and to whom it belongs.
+    world.stage(holder, "b", "13");
+    assert_eq!(world.error(other, copy).0, ErrorTag::OperationFailed);
+    world.stage(holder, "b", "12");
+    assert_eq!(world.candidate(), "a=x b=12");
+}

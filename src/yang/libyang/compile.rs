@@ -37,6 +37,7 @@ pub(super) fn schema(
         identities: draft.identities,
         choices: draft.choices,
         judge: Arc::new(Judge::new(context, draft.handles)),
+        impact: std::sync::OnceLock::new(),
         tags: std::sync::OnceLock::new(),
     };
     set_digest_ranks(&mut schema);

@@ -90,6 +90,14 @@ impl Container {
         Leafs::new(self.leafs())
     }
 
+    /// Its leafs in schema order, if it holds nothing else: entries of most lists are so.
+    pub(crate) fn leafs_alone(&self) -> Option<impl Iterator<Item = (NodeId, &str)>> {
+        match &self.0 {
+            Repr::Leafs(leafs) => Some(Leafs::new(leafs)),
+            Repr::Mixed(_) => None,
+        }
+    }
+
     /// No children.
     pub(crate) fn is_empty(&self) -> bool {
         matches!(&self.0, Repr::Leafs(leafs) if leafs.is_empty())

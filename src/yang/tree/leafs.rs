@@ -20,9 +20,17 @@ impl<'a> Leafs<'a> {
         Self { packed, at: 0, node: 0 }
     }
 
+    #[inline]
     fn number(&mut self) -> Option<u64> {
-        let mut number = 0;
-        let mut shift = 0;
+        let group = *self.packed.as_bytes().get(self.at)?;
+        self.at += 1;
+        if group < 0x40 { Some(u64::from(group)) } else { self.long_number(group) }
+    }
+
+    /// The number that begins with `group` and goes on.
+    fn long_number(&mut self, group: u8) -> Option<u64> {
+        let mut number = u64::from(group & 0x3f);
+        let mut shift = 6;
         loop {
             let group = *self.packed.as_bytes().get(self.at)?;
             self.at += 1;

@@ -4,6 +4,7 @@
 //! the answers leave. While the disk works, the next batch gathers.
 
 use super::participants::Participants;
+use super::spare::SpareSegments;
 use crate::agent::effects::Effects;
 use crate::agent::event::{Answer, End, ReplyTo};
 use crate::agent::{Agent, StorageSpace};
@@ -69,6 +70,7 @@ struct Engine {
     log: Log,
     schema: Arc<Schema>,
     participants: Participants,
+    spare: SpareSegments,
     waiting: BTreeMap<ReplyTo, oneshot::Sender<Answer>>,
     next_reply: u64,
     views: watch::Sender<Arc<View>>,
@@ -99,12 +101,14 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
     let (ended_sender, ended) = oneshot::channel();
     let handle = AgentHandle::new(question_sender, view_receiver, ends.clone());
     let hook_answers = parts.hook_answers;
+    let spare = SpareSegments::start(Arc::clone(&parts.disk))?;
     let mut engine = Engine {
         agent: parts.agent,
         disk: parts.disk,
         log: parts.log,
         schema: parts.schema,
         participants: parts.participants,
+        spare,
         waiting: BTreeMap::new(),
         next_reply: 1,
         views,
@@ -119,6 +123,7 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
         let inbox = Inbox { questions, hook_answers, stopped };
         let result = runtime.block_on(engine.run(inbox));
         engine.participants.stop();
+        engine.spare.stop();
         // Nobody waits for the result if the daemon is gone already.
         drop(ended_sender.send(result));
     })?;
@@ -192,6 +197,7 @@ impl Engine {
             let wrote = self.persist(&effects)?;
             self.show(effects)?;
             if !wrote {
+                self.ask_for_spare();
                 return self.snapshot_if_due();
             }
         }
@@ -269,6 +275,13 @@ impl Engine {
         {
             tracing::info!("there is space on the disk again");
             self.agent.set_storage(StorageSpace::Enough);
+        }
+    }
+
+    /// Has the next segment of the log made in the background. A full disk has no space for it.
+    fn ask_for_spare(&mut self) {
+        if self.agent.storage() == StorageSpace::Enough && self.log.take_spare_wanted() {
+            self.spare.ask();
         }
     }
 

@@ -31,7 +31,7 @@ pub(crate) mod simulated_disk;
 
 pub(crate) use disk::{Disk, DiskError};
 pub(crate) use identity::{Identity, IdentityError};
-pub(crate) use log::{Log, LogError, LogOptions};
+pub(crate) use log::{Log, LogError, LogOptions, prepare_spare};
 pub(crate) use recovery::{Recovered, recover};
 pub(crate) use reserve::Reserve;
 pub(crate) use snapshot::{SnapshotReader, SnapshotWriter, prune_snapshots};

@@ -4,6 +4,7 @@
 //! the answers leave. While the disk works, the next batch gathers.
 
 use super::participants::Participants;
+use super::spare::SpareSegments;
 use crate::agent::effects::Effects;
 use crate::agent::event::{Answer, End, ReplyTo};
 use crate::agent::{Agent, StorageSpace};
@@ -16,13 +17,10 @@ use crate::io::handle::{AgentHandle, Question};
 use crate::netconf::state::View;
 use crate::raft::{SnapshotMeta, WaitForSync};
 use crate::replication::state::State;
-use crate::storage::{
-    Disk, Log, LogError, LogOptions, Reserve, SnapshotWriter, prepare_spare, prune_snapshots,
-};
+use crate::storage::{Disk, Log, LogError, Reserve, SnapshotWriter, prune_snapshots};
 use crate::yang::schema::Schema;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -72,6 +70,7 @@ struct Engine {
     log: Log,
     schema: Arc<Schema>,
     participants: Participants,
+    spare: SpareSegments,
     waiting: BTreeMap<ReplyTo, oneshot::Sender<Answer>>,
     next_reply: u64,
     views: watch::Sender<Arc<View>>,
@@ -82,8 +81,6 @@ struct Engine {
     snapshot_at: u64,
     /// The snapshot that is being written, if one is.
     snapshot: Option<oneshot::Receiver<Option<LogIndex>>>,
-    /// The length of the log for which the next segment was last made ready, and the thread that does it.
-    spare: (u64, Option<JoinHandle<()>>),
 }
 
 /// What came in.
@@ -104,14 +101,14 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
     let (ended_sender, ended) = oneshot::channel();
     let handle = AgentHandle::new(question_sender, view_receiver, ends.clone());
     let hook_answers = parts.hook_answers;
-    // A node that starts often must not write a segment each time: the first spare one is made with the next.
-    let log_bytes = parts.log.bytes();
+    let spare = SpareSegments::start(Arc::clone(&parts.disk))?;
     let mut engine = Engine {
         agent: parts.agent,
         disk: parts.disk,
         log: parts.log,
         schema: parts.schema,
         participants: parts.participants,
+        spare,
         waiting: BTreeMap::new(),
         next_reply: 1,
         views,
@@ -120,13 +117,13 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
         snapshot_at: parts.snapshot_log_bytes,
         snapshot_log_bytes: parts.snapshot_log_bytes,
         snapshot: None,
-        spare: (log_bytes, None),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     std::thread::Builder::new().name("agent".to_owned()).spawn(move || {
         let inbox = Inbox { questions, hook_answers, stopped };
         let result = runtime.block_on(engine.run(inbox));
         engine.participants.stop();
+        engine.spare.stop();
         // Nobody waits for the result if the daemon is gone already.
         drop(ended_sender.send(result));
     })?;
@@ -200,7 +197,7 @@ impl Engine {
             let wrote = self.persist(&effects)?;
             self.show(effects)?;
             if !wrote {
-                self.prepare_spare()?;
+                self.ask_for_spare();
                 return self.snapshot_if_due();
             }
         }
@@ -281,23 +278,11 @@ impl Engine {
         }
     }
 
-    /// Makes the file of the next segment ready in the background, so that the flush that begins it does not wait.
-    fn prepare_spare(&mut self) -> Result<(), EngineError> {
-        let (prepared_for, thread) = &mut self.spare;
-        let is_busy = thread.as_ref().is_some_and(|thread| !thread.is_finished());
-        if *prepared_for == self.log.bytes() || is_busy {
-            return Ok(());
+    /// Has the next segment of the log made in the background. A full disk has no space for it.
+    fn ask_for_spare(&mut self) {
+        if self.agent.storage() == StorageSpace::Enough && self.log.take_spare_wanted() {
+            self.spare.ask();
         }
-        *prepared_for = self.log.bytes();
-        let disk = Arc::clone(&self.disk);
-        let prepare = move || {
-            // Without it the segment is made when it is begun.
-            if let Err(error) = prepare_spare(&*disk, LogOptions::default()) {
-                tracing::warn!(%error, "the next segment of the log was not made ready");
-            }
-        };
-        *thread = Some(std::thread::Builder::new().name("segment".to_owned()).spawn(prepare)?);
-        Ok(())
     }
 
     /// Takes a snapshot in the background when the log has grown enough.

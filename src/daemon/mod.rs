@@ -9,6 +9,7 @@ mod models;
 mod node;
 pub(crate) mod participants;
 pub(crate) mod readiness;
+mod spare;
 pub(crate) mod start;
 pub(crate) mod users;
 
@@ -35,7 +36,7 @@ pub(crate) fn run(
         Err(error) => tracing::warn!(%error, "the limit of open files stays low"),
     }
     let supervisor = Supervisor::from_environment();
-    supervisor.status("recovering the log");
+    supervisor.status("starting: models, log and configuration are read");
     let mut node = Node::start(configuration, participants)?;
     let status = format!("NETCONF is open: {}", node.addresses());
     let stopped = async {

@@ -4,7 +4,8 @@
 //! A failing run prints its seed; `QUORATE_SEED` repeats the choices (the kernel's scheduling it cannot repeat).
 
 use crate::support::Chance;
-use crate::support::agent::Agent;
+use crate::support::agent::{Agent, Settings};
+use crate::support::eventually;
 use crate::support::reply::Reply;
 use crate::support::session::{Session, edit_config};
 use std::collections::BTreeSet;
@@ -14,6 +15,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// Crashes of one agent, and agents that run beside each other.
 const CRASHES: u32 = 55;
 const LANES: u64 = 2;
+
+/// Snapshots as often as can be.
+const SNAPSHOTS: &str = "[storage]\nsnapshot-log-mib = 1\n";
 
 /// Sessions that edit running; one more commits the candidate, one more makes confirmed commits.
 const EDITORS: usize = 4;
@@ -91,7 +95,9 @@ fn what_was_answered_ok_survives_kill_9() {
 }
 
 fn crash_again_and_again(mut chance: Chance, commits: &AtomicU64) -> Result<(), String> {
-    let mut agent = Agent::start();
+    // Half of them take a snapshot at every start and at every new segment of the log.
+    let file = if chance.below(2) == 0 { SNAPSHOTS.to_owned() } else { String::new() };
+    let mut agent = Agent::start_with(Settings { file, ..Settings::default() });
     let mut editors: Vec<Ledger> = (0..EDITORS).map(|_| Ledger::default()).collect();
     let mut committer = Ledger::default();
     let mut confirmer = Confirmations::default();
@@ -223,7 +229,7 @@ fn commit_candidate(mut session: Session, ledger: &mut Ledger) {
 
 /// Makes confirmed commits, with its own lock of the candidate; some are confirmed, some are left pending.
 fn confirm(mut session: Session, confirmer: &mut Confirmations, kinds: u64) {
-    let persist = kinds % 2 == 0;
+    let persist = kinds.is_multiple_of(2);
     let leave = kinds / 2 == 0;
     let (start, end) = match persist {
         true => (
@@ -267,4 +273,35 @@ fn judge_confirmed(confirmer: &mut Confirmations, found: u64, crash: u32) -> Res
     }
     confirmer.ledger.acknowledged = found;
     Ok(())
+}
+
+/// A start from a snapshot and the log behind it gives what a start from the whole log gives.
+#[test]
+fn a_snapshot_and_the_log_behind_it_make_the_same_state() {
+    let mut agent =
+        Agent::start_with(Settings { file: SNAPSHOTS.to_owned(), ..Settings::default() });
+    let mut session = agent.session();
+    let entries = |from: u32, to: u32| -> String {
+        let entry = |n: u32| format!("<server><name>s{n}</name></server>");
+        (from..to).map(entry).collect::<String>().replace("<server>", &format!("<server {NS}>"))
+    };
+    session.edit("running", &entries(0, 20)).ok();
+    session.ok("<commit><confirmed/><persist>t</persist></commit>");
+    eventually("a snapshot", || {
+        let files = std::fs::read_dir(agent.path("data")).ok()?;
+        let names = files.filter_map(|file| file.ok()?.file_name().into_string().ok());
+        names
+            .into_iter()
+            .any(|name| name.starts_with("snapshot") && !name.ends_with("tmp"))
+            .then_some(())
+    });
+    session.ok("<commit><persist-id>t</persist-id></commit>");
+    session.edit("running", &entries(20, 40)).ok();
+    let before = session.read("running");
+    agent.crash();
+    let mut session = agent.session();
+    assert_eq!(session.read("running"), before);
+    // Nothing of it is new: what is written again changes nothing.
+    session.edit("running", &entries(0, 40)).ok();
+    assert_eq!(session.read("running"), before);
 }

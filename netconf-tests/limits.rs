@@ -296,3 +296,23 @@ fn connections_may_vanish_at_once() {
     let mut wire: Wire = agent.connect();
     Session::read_hello(&mut wire);
 }
+
+/// base/limits.rs: one message of more than 1 GiB is too big, or ends its session; nobody else notices.
+#[test]
+fn a_message_beyond_the_limit_is_refused() {
+    let agent = Agent::start();
+    let mut observer = agent.session();
+    let mut session = agent.session();
+    let block = " ".repeat(16 << 20);
+    session.wire.send(format!("\n#{}\n{block}", 65 * block.len()).as_bytes());
+    for _ in 0..64 {
+        session.wire.send(block.as_bytes());
+    }
+    let rest = format!("<rpc xmlns=\"{BASE}\" message-id=\"1\">{GET}</rpc>");
+    session.wire.send(format!("\n#{}\n{rest}\n##\n", rest.len()).as_bytes());
+    session.wire.end_of_input();
+    let answer = String::from_utf8(session.wire.rest()).unwrap();
+    assert!(!answer.contains("<data"), "{answer}");
+    assert!(answer.is_empty() || answer.contains("too-big"), "{answer}");
+    observer.request(GET).data();
+}

@@ -73,7 +73,8 @@ fn an_invalid_initial_configuration_is_refused() {
 /// A model that is not well-formed: one error that names file, line and reason.
 #[test]
 fn a_malformed_model_is_named_with_its_line() {
-    let broken = "module broken {\n  namespace \"urn:broken\";\n  prefix b;\n  leaf x { tipe string; }\n}\n";
+    let broken =
+        "module broken {\n  namespace \"urn:broken\";\n  prefix b;\n  leaf x { tipe string; }\n}\n";
     bad_model(broken, "tipe");
 }
 

@@ -33,6 +33,8 @@ const NS: &str = "urn:bench:routes";
 /// Some servers refuse larger chunks.
 const CHUNK: usize = 1 << 20;
 const END_OF_MESSAGE: &[u8] = b"]]>]]>";
+/// When repetitions have taken long enough.
+const LONG: Duration = Duration::from_secs(15);
 
 /// What the command line asks for.
 #[derive(Clone)]
@@ -324,13 +326,19 @@ fn percentiles(mut times: Vec<f64>) -> Numbers {
     vec![("n", times.len() as f64), ("p50", at(50)), ("p99", at(99)), ("max", at(100))]
 }
 
+/// Times of some repetitions; of fewer if they take long, but of five at least.
 fn timed(reps: usize, mut step: impl FnMut(usize)) -> Numbers {
-    let times = (0..reps).map(|rep| {
+    let start = Instant::now();
+    let mut times = Vec::new();
+    for rep in 0..reps {
         let began = Instant::now();
         step(rep);
-        milliseconds(began)
-    });
-    percentiles(times.collect())
+        times.push(milliseconds(began));
+        if times.len() >= 5 && start.elapsed() > LONG {
+            break;
+        }
+    }
+    percentiles(times)
 }
 
 fn fill(options: &Options, target: &str) -> Numbers {
@@ -433,10 +441,11 @@ fn throughput(options: &Options, step: Step) -> Numbers {
             let (stop, done, errors) = (&stop, &done, &errors);
             scope.spawn(move || {
                 for count in 0.. {
+                    let good = step(&mut session, options.entries, worker, count);
+                    // What ends after the time does not count.
                     if stop.load(Ordering::Relaxed) {
                         break;
                     }
-                    let good = step(&mut session, options.entries, worker, count);
                     let counter = if good { done } else { errors };
                     counter.fetch_add(1, Ordering::Relaxed);
                 }
@@ -457,7 +466,8 @@ fn throughput(options: &Options, step: Step) -> Numbers {
 /// What the machine does at best: durable writes of 512 bytes in the current directory, copies, a local socket.
 fn floor(options: &Options) -> Numbers {
     let path = "bench-fdatasync";
-    let file = OpenOptions::new().create(true).truncate(true).write(true).open(path).expect("a file");
+    let file =
+        OpenOptions::new().create(true).truncate(true).write(true).open(path).expect("a file");
     file.write_all_at(&vec![0; 16 << 20], 0).expect("space");
     file.sync_all().expect("a disk");
     let sync = timed(options.reps, |rep| {

@@ -101,7 +101,11 @@ const SHELL_WORDS: &[&str] = &[
 ];
 
 /// Files of pure rooms that may say a word of the shell, each with its reason.
-const WORD_EXCEPTIONS: &[(&str, &str, &str)] = &[];
+const WORD_EXCEPTIONS: &[(&str, &str, &str)] = &[(
+    "src/yang/libyang/sources.rs",
+    "std::fs",
+    "models are read once, before there is an agent; libyang asks for imports by name in a call-back",
+)];
 
 /// What only some files may say, and which.
 const OWNED_WORDS: &[(&str, &[&str])] = &[
@@ -110,7 +114,8 @@ const OWNED_WORDS: &[(&str, &[&str])] = &[
     ("unsafe", &["src/yang/libyang.rs", "src/yang/libyang/"]),
     ("::raft", &["src/raft/"]),
     ("quick_xml", &["src/xml/"]),
-    ("russh", &["src/io/"]),
+    // The configuration checks keys of users as it is read.
+    ("russh", &["src/io/", "src/daemon/configuration/"]),
 ];
 
 /// Words of work that is not finished.
@@ -356,10 +361,11 @@ impl Source {
 fn mark_test_files(sources: &mut [Source]) {
     let mut test_modules = Vec::new();
     for source in sources.iter() {
-        let directory = match source.path.strip_suffix("/mod.rs").or(source.path.strip_suffix("/lib.rs")) {
-            Some(directory) => directory.to_owned(),
-            None => source.path.trim_end_matches(".rs").to_owned(),
-        };
+        let directory =
+            match source.path.strip_suffix("/mod.rs").or(source.path.strip_suffix("/lib.rs")) {
+                Some(directory) => directory.to_owned(),
+                None => source.path.trim_end_matches(".rs").to_owned(),
+            };
         for (number, line) in source.lines().filter(|(number, _)| source.test[number - 1]) {
             let declared = line.trim().trim_end_matches(';').rsplit_once("mod ");
             let named_by_path = number > 1 && source.raw[number - 2].contains("#[path");
@@ -385,11 +391,12 @@ fn test_lines(code: &[String]) -> Vec<bool> {
             at += 1;
             continue;
         }
-        let mut depth = 0_i64;
+        let mut depth = 0;
         loop {
             test[at] = true;
             let line = &code[at];
-            depth += line.matches('{').count() as i64 - line.matches('}').count() as i64;
+            depth += line.matches('{').count();
+            depth -= line.matches('}').count();
             let attribute = line.trim_start().starts_with("#[") && !line.contains(" mod ");
             let over = depth == 0 && !attribute && (line.contains('}') || line.contains(';'));
             at += 1;

@@ -108,12 +108,9 @@ impl Agent {
         }
     }
 
-    /// Its commit changes nothing: it is what the head is, and follows it.
+    /// Its commit changes nothing: it is what the head is. It follows running there, before the commit is answered.
     pub(super) fn candidate_unchanged(&mut self) {
-        let Some(own) = &mut self.candidate else { return };
-        if self.head.last_index().is_none() {
-            own.candidate.discard(self.state.revision, &self.state.shared);
-        }
+        self.discard();
     }
 
     /// The tree that a commit of the candidate would make of the head: the candidate's changes on it, or the paths
@@ -149,7 +146,7 @@ impl Agent {
         let mut edited = own.candidate.clone();
         edited.edit(&schema, edit).map_err(|error| fault::of_data(vec![error]))?;
         if matches!(test_option, TestOption::TestThenSet | TestOption::TestOnly) {
-            self.settle(&self.state.shared, edited.tree())?;
+            self.settle((&self.state.shared, self.state.revision), edited.tree())?;
         }
         if test_option != TestOption::TestOnly {
             self.node_candidate()?.candidate = edited;
@@ -221,7 +218,14 @@ impl Agent {
     /// The end of a session: its lock of the candidate with what was not committed.
     pub(super) fn release_candidate(&mut self, session: SessionKey) {
         let Some(own) = &mut self.candidate else { return };
-        own.waiting.retain(|(_, waiting, _)| *waiting != session);
+        let waiting = std::mem::take(&mut own.waiting);
+        let (over, others): (VecDeque<_>, _) =
+            waiting.into_iter().partition(|(_, waiting, _)| *waiting == session);
+        own.waiting = others;
+        for (reply, _, _) in over {
+            let error = fault::operation_failed("the session is over");
+            self.effects.answers.push((reply, Answer::Errors(vec![error])));
+        }
         if own.lock.take_if(|(holder, _)| *holder == session).is_some() {
             self.discard();
         }

@@ -60,10 +60,7 @@ pub(crate) enum SessionEvent {
         request: Request,
     },
     /// The session is over. Answered when its locks are free and its unconfirmed commit is rolled back.
-    Ended {
-        session: SessionKey,
-        cause: EndCause,
-    },
+    Ended(SessionKey),
 }
 
 /// A session that the agent ends: its transport is to be closed without another reply.

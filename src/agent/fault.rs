@@ -1,5 +1,6 @@
 //! Errors of operations as the agent decides them (RFC 6241, 7 and appendix A).
 
+use super::head::NotProposed;
 use crate::base::ids::SessionId;
 use crate::netconf::error::{ErrorInfo, ErrorTag, ErrorType, RpcError};
 use crate::transaction::confirmed::NotYours;
@@ -36,6 +37,21 @@ pub(super) fn operation_failed(message: impl Into<String>) -> RpcError {
 
 pub(super) fn resource_denied(app_tag: &str, message: impl Into<String>) -> RpcError {
     protocol(ErrorTag::ResourceDenied, message).tagged(app_tag)
+}
+
+pub(super) fn storage_full() -> RpcError {
+    let message = "the disk is full: free some space, then try again";
+    resource_denied("quorate:storage-full", message)
+}
+
+/// Nothing was changed.
+pub(super) fn not_proposed(error: &NotProposed) -> RpcError {
+    match error {
+        NotProposed::NoLeader => resource_denied("quorate:no-leader", error.to_string()),
+        NotProposed::Refused(_) => resource_denied("quorate:queue-full", error.to_string()),
+        NotProposed::TooBig => protocol(ErrorTag::TooBig, error.to_string()),
+        NotProposed::Void => operation_failed(error.to_string()),
+    }
 }
 
 pub(super) fn not_yours(error: &NotYours) -> RpcError {

@@ -2,6 +2,7 @@
 
 use super::Agent;
 use crate::base::ids::{LogIndex, Term};
+use crate::base::limits::LOG_ENTRY_BYTES_MAX;
 use crate::replication::apply::{Applied, Knowledge, Position, apply};
 use crate::replication::entry::{Body, Entry};
 use crate::replication::state::State;
@@ -57,6 +58,8 @@ pub(super) enum NotProposed {
     NoLeader,
     #[error("the log does not take entries now: {0}")]
     Refused(String),
+    #[error("the change is more than {LOG_ENTRY_BYTES_MAX} bytes")]
+    TooBig,
     #[error("what the entry states does not hold on the head")]
     Void,
 }
@@ -84,6 +87,9 @@ impl Agent {
             return Err(NotProposed::Void);
         }
         let bytes = entry.encode().map_err(|error| NotProposed::Refused(error.to_string()))?;
+        if bytes.len() > LOG_ENTRY_BYTES_MAX {
+            return Err(NotProposed::TooBig);
+        }
         let index = self
             .node
             .propose(term, bytes)

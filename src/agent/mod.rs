@@ -14,6 +14,7 @@ mod head;
 mod requests;
 mod sessions;
 pub(crate) mod slot;
+mod start;
 mod transactions;
 
 #[cfg(test)]
@@ -68,6 +69,8 @@ enum Phase {
     /// Its own `NodeUp` is on the way, then what a restart ends, then the initial content.
     Starting,
     Ready,
+    /// The log or the models do not let it go on. Nothing is applied or decided any more.
+    Stopped,
 }
 
 /// The agent.
@@ -85,6 +88,8 @@ pub(crate) struct Agent {
     sessions: BTreeMap<SessionId, Session>,
     /// Wire ids that this boot may still give: from the first to below the second.
     session_ids: (u32, u32),
+    /// More are on their way through the log.
+    session_ids_asked: bool,
     candidate: Option<NodeCandidate>,
     pending: BTreeMap<TxId, Pending>,
     next_seq: u64,
@@ -132,6 +137,7 @@ impl Agent {
             phase: Phase::Recovering,
             sessions: BTreeMap::new(),
             session_ids: (0, 0),
+            session_ids_asked: false,
             candidate,
             pending: BTreeMap::new(),
             next_seq: 1,
@@ -154,12 +160,11 @@ impl Agent {
     pub(crate) fn step(&mut self, now: Now, reply: ReplyTo, event: SessionEvent) {
         match event {
             SessionEvent::Open(client) => self.open_session(reply, client),
-            SessionEvent::Request { session, request, .. } => {
+            SessionEvent::Request { session, message_id, request } => {
+                tracing::debug!(session = session.id.0, message_id, "request");
                 self.request(now, (reply, session), request);
             }
-            SessionEvent::Ended { session, .. } => {
-                self.end_session(now, session, Some(reply));
-            }
+            SessionEvent::Ended(session) => self.end_session(now, session, Some(reply)),
         }
     }
 
@@ -195,7 +200,11 @@ impl Agent {
             for committed in &ready.committed {
                 self.apply_committed(now, committed);
             }
-            let Ready { number, sync, persist: write, .. } = ready;
+            let Ready { number, sync, persist: write, messages, persisted_messages, .. } = ready;
+            let alone = messages.is_empty() && persisted_messages.is_empty();
+            assert!(alone, "a cluster of one has nobody to send messages to");
+            assert!(ready.snapshot.is_none(), "nobody sends snapshots to a cluster of one");
+            assert!(ready.read_states.is_empty(), "no read index is asked for");
             self.effects.persist.push(Persist { number, sync, write });
             self.duties(now);
         }
@@ -234,7 +243,6 @@ impl Agent {
             self.session_states = Arc::new(states);
         }
         View {
-            revision: self.state.revision,
             running: self.state.shared.clone(),
             candidate: self.candidate.as_ref().map(|candidate| candidate.tree().clone()),
             startup: None,

@@ -9,7 +9,7 @@ use crate::datastore::store::Datastore;
 use crate::netconf::error::RpcError;
 use crate::netconf::operation::{Commit, ConfigSource, Request, TestOption};
 use crate::replication::state::LockTarget;
-use crate::transaction::confirmed::Ask;
+use crate::transaction::confirmed::{Ask, commit_step};
 use crate::yang::tree::Tree;
 
 /// Whose request it is.
@@ -104,6 +104,7 @@ impl Agent {
             at: now.wall,
             content,
             ask: None,
+            confirms: false,
             test_only,
             comment: None,
         };
@@ -123,6 +124,7 @@ impl Agent {
             user: self.user_of(from.1),
             at: now.wall,
             content: Content::Candidate,
+            confirms: self.may_confirm(from.1, &ask),
             ask: Some(ask),
             test_only: false,
             comment: None,
@@ -130,6 +132,11 @@ impl Agent {
         self.set_candidate_busy();
         self.submit(now, Work::Transaction(Box::new(transaction)));
         Ok(())
+    }
+
+    fn may_confirm(&self, session: SessionKey, ask: &Ask) -> bool {
+        let pending = self.head.state().and_then(|head| head.confirmed.as_ref());
+        pending.is_some() && commit_step(pending, session, ask).is_ok()
     }
 
     fn copy_config(
@@ -152,6 +159,13 @@ impl Agent {
             }
             Datastore::Running => {
                 self.running_is_writable()?;
+                let takes_candidate = source == ConfigSource::Datastore(Datastore::Candidate)
+                    && self.candidate_free_for(from.1).is_ok();
+                if takes_candidate {
+                    // What it holds is in running then, as after a commit.
+                    self.set_candidate_busy();
+                    return self.submit_change(now, from, Content::WholeCandidate, false);
+                }
                 let tree = self.source_tree(source)?;
                 self.submit_change(now, from, Content::Replace(tree), false)
             }
@@ -187,6 +201,7 @@ impl Agent {
             at: now.wall,
             content: Content::Validate(tree),
             ask: None,
+            confirms: false,
             test_only: true,
             comment: None,
         };

@@ -7,6 +7,7 @@ use crate::base::limits::SESSION_ID_BLOCK;
 use crate::base::time::Now;
 use crate::netconf::state::SessionState;
 use crate::replication::entry::Body;
+use crate::replication::state::State;
 
 /// An open session.
 #[derive(Debug)]
@@ -38,13 +39,13 @@ impl Agent {
             return self
                 .answer(reply, Answer::Refused(format!("{most} sessions are open already")));
         }
+        self.refill_session_ids();
         let (next, end) = self.session_ids;
         if next >= end {
             let why = "no session-id is at hand; try again".to_owned();
             return self.answer(reply, Answer::Refused(why));
         }
         self.session_ids.0 = next.saturating_add(1);
-        self.refill_session_ids();
         let id = SessionId(next);
         self.sessions.insert(id, Session { client });
         self.sessions_changed = true;
@@ -58,16 +59,16 @@ impl Agent {
         SessionKey { incarnation: parameters.incarnation, boot: parameters.boot.counter, id }
     }
 
-    /// Asks for the next block when half of this one is given.
+    /// Asks for the next block when half of this one is given, unless it is on its way.
     fn refill_session_ids(&mut self) {
         let (next, end) = self.session_ids;
-        let left = end.saturating_sub(next);
-        if left == SESSION_ID_BLOCK / 2 || left == 0 {
-            let incarnation = self.parameters.incarnation;
-            let boot = self.parameters.boot.counter;
-            if let Err(error) = self.propose(Body::SessionIds { incarnation, boot }) {
-                tracing::warn!(%error, "no new session-ids");
-            }
+        if self.session_ids_asked || end.saturating_sub(next) > SESSION_ID_BLOCK / 2 {
+            return;
+        }
+        let (incarnation, boot) = (self.parameters.incarnation, self.parameters.boot.counter);
+        match self.propose(Body::SessionIds { incarnation, boot }) {
+            Ok(_) => self.session_ids_asked = true,
+            Err(error) => tracing::warn!(%error, "no new session-ids"),
         }
     }
 
@@ -108,19 +109,40 @@ impl Agent {
         self.sessions_changed = true;
         self.view_is_stale = true;
         self.drop_undecided(now, session);
-        let logged = self.head.state().is_some_and(|head| {
-            head.locks.iter().any(|lock| lock.session == session)
-                || head.confirmed.as_ref().is_some_and(|pending| pending.ends_with(session))
-        });
-        if logged {
-            let (user, at) = (ended.client.user, now.wall);
-            if let Err(error) = self.propose(Body::SessionEnd { session, user, at }) {
-                tracing::error!(%error, session = session.id.0, "the end of a session is not in the log");
-            }
-        }
+        self.end_in_log(now, session, ended.client.user);
         self.release_candidate(session);
         if let Some(reply) = reply {
             self.answer_on_head(reply, Answer::Ok);
         }
     }
+
+    /// If the session has something in the log: its unconfirmed commit is rolled back, its locks are released.
+    fn end_in_log(&mut self, now: Now, session: SessionKey, user: String) {
+        let logged =
+            self.head.state().is_some_and(|head| sessions_of(head).any(|own| own == session));
+        if !logged {
+            return;
+        }
+        if let Err(error) = self.propose(Body::SessionEnd { session, user, at: now.wall }) {
+            tracing::warn!(%error, session = session.id.0, "the end of a session waits for the log");
+        }
+    }
+
+    /// The log did not take the end of a session when it came: again (PROTOCOL N2).
+    pub(super) fn end_leftovers(&mut self, now: Now) {
+        let Some(head) = self.head.state() else { return };
+        let is_left = |session: &SessionKey| {
+            *session == self.session_key(session.id) && !self.sessions.contains_key(&session.id)
+        };
+        let leftovers: Vec<SessionKey> = sessions_of(head).filter(is_left).collect();
+        for session in leftovers {
+            self.end_in_log(now, session, String::new());
+        }
+    }
+}
+
+/// The sessions whose end changes the replicated state; some twice.
+fn sessions_of(state: &State) -> impl Iterator<Item = SessionKey> + '_ {
+    let owner = state.confirmed.as_ref().filter(|pending| pending.ends_with(pending.owner));
+    state.locks.iter().map(|lock| lock.session).chain(owner.map(|pending| pending.owner))
 }

@@ -5,7 +5,7 @@
 //! paths is not asked, and a change that concerns nobody never waits.
 
 use super::event::Answer;
-use super::transactions::{Content, Evaluated, Transaction, Work};
+use super::transactions::{Decided, Evaluated, Transaction, Work};
 use super::{Agent, fault};
 use crate::api::hook::{Call, CallId, HookAnswer, HookCall, ParticipantId, Proposed};
 use crate::base::ids::{Revision, SessionKey};
@@ -45,13 +45,13 @@ struct Slot {
     /// Whom this stage still has to ask, in order.
     to_ask: VecDeque<ParticipantId>,
     asked: Option<(CallId, ParticipantId, Timestamp)>,
-    /// Who holds prepared state, with the call that prepared it.
-    prepared: Vec<(ParticipantId, CallId)>,
+    /// Who holds prepared state.
+    prepared: Vec<ParticipantId>,
 }
 
 /// The slot and what waits behind it.
 ///
-/// Invariant: `waiting` is empty while no slot is open.
+/// Invariant: between events, `waiting` is empty while no slot is open.
 pub(super) struct SlotQueue {
     participants: Vec<Registration>,
     open: Option<Slot>,
@@ -94,7 +94,7 @@ impl SlotQueue {
 impl Agent {
     /// Evaluates `work` now, or behind the open slot.
     pub(super) fn submit(&mut self, now: Now, work: Work) {
-        if self.slots.open.is_none() {
+        if self.slots.open.is_none() && self.slots.waiting.is_empty() {
             return self.begin(now, work);
         }
         if self.slots.waiting.len() >= TX_QUEUE_MAX {
@@ -118,9 +118,7 @@ impl Agent {
     fn refuse(&mut self, now: Now, work: &Work, errors: Vec<RpcError>) {
         let (reply, candidate) = match work {
             Work::Lock { from, .. } | Work::Unlock { from, .. } => (Some(from.0), false),
-            Work::Transaction(transaction) => {
-                (transaction.reply, matches!(transaction.content, Content::Candidate))
-            }
+            Work::Transaction(transaction) => (transaction.reply, transaction.takes_candidate()),
         };
         if let Some(reply) = reply {
             self.answer_on_head(reply, Answer::Errors(errors));
@@ -150,10 +148,15 @@ impl Agent {
         concerned.iter().filter(rewrites).copied().collect()
     }
 
-    /// Asks the next participant, or goes to the next stage, or decides.
+    /// Asks the next participant, or goes to the next stage, or decides. Nobody is asked about a change before what
+    /// it is made on is applied, so that each participant hears of revisions in their order (PROTOCOL M1).
     fn advance_slot(&mut self, now: Now) {
         loop {
             let Some(mut slot) = self.slots.open.take() else { return };
+            if !slot.to_ask.is_empty() && self.state.revision != slot.evaluated.base {
+                self.slots.open = Some(slot);
+                return;
+            }
             if let Some(participant) = slot.to_ask.pop_front() {
                 self.ask(now, &mut slot, participant);
                 self.slots.open = Some(slot);
@@ -192,7 +195,7 @@ impl Agent {
             Stage::Rewrite => Call::Rewrite { id, change },
             Stage::Validate => Call::Validate { id, change },
             Stage::Prepare => {
-                slot.prepared.push((participant, id));
+                slot.prepared.push(participant);
                 Call::Prepare { id, change }
             }
         };
@@ -207,26 +210,48 @@ impl Agent {
             }
             return self.next_work(now);
         }
-        let candidate = matches!(slot.transaction.content, Content::Candidate);
-        let before = self.head.last_index();
-        if self.decide(&slot.transaction, slot.evaluated) {
-            let nothing_proposed = self.head.last_index() == before;
-            if candidate && nothing_proposed {
-                self.candidate_resolved(now);
+        let candidate = slot.transaction.takes_candidate();
+        match self.decide(&slot.transaction, slot.evaluated) {
+            Decided::Proposed => {}
+            Decided::Unchanged => {
+                self.abort_prepared(&slot.prepared);
+                if candidate {
+                    self.candidate_resolved(now);
+                }
             }
-            return self.next_work(now);
+            Decided::Refused(error) => {
+                self.abort_prepared(&slot.prepared);
+                self.refuse(now, &Work::Transaction(slot.transaction), vec![error]);
+            }
+            Decided::HeadMoved => {
+                self.abort_prepared(&slot.prepared);
+                self.begin(now, Work::Transaction(slot.transaction));
+            }
         }
+        self.next_work(now);
+    }
+
+    /// `revision` is applied. If the open slot stands on an older one, whoever prepared is released from it, before
+    /// anybody hears of the revision: its change is to be evaluated again (PROTOCOL N1).
+    pub(super) fn overtake_slot(&mut self, revision: Revision) -> Option<Box<Transaction>> {
+        let slot = self.slots.open.take_if(|slot| slot.evaluated.base < revision)?;
         self.abort_prepared(&slot.prepared);
-        self.begin(now, Work::Transaction(slot.transaction));
-        if self.slots.open.is_none() {
+        Some(slot.transaction)
+    }
+
+    /// After an entry is applied: the change that it has overtaken begins again; one that waited for it goes on.
+    pub(super) fn resume_slot(&mut self, now: Now, overtaken: Option<Box<Transaction>>) {
+        if let Some(transaction) = overtaken {
+            self.begin(now, Work::Transaction(transaction));
             self.next_work(now);
+        } else if self.slots.open.as_ref().is_some_and(|slot| slot.asked.is_none()) {
+            self.advance_slot(now);
         }
     }
 
-    fn abort_prepared(&mut self, prepared: &[(ParticipantId, CallId)]) {
-        for (participant, id) in prepared {
-            let call = Call::Abort { id: *id };
-            self.effects.hooks.push(HookCall { participant: *participant, call });
+    fn abort_prepared(&mut self, prepared: &[ParticipantId]) {
+        for participant in prepared {
+            self.effects.hooks.push(HookCall { participant: *participant, call: Call::Abort });
         }
     }
 
@@ -247,11 +272,13 @@ impl Agent {
             HookAnswer::No(reason) => self.abort_slot(now, participant, &reason),
             HookAnswer::Amend(edit) => {
                 let schema = std::sync::Arc::clone(&self.parameters.schema);
-                let (before, after) = (slot.evaluated.before.clone(), &slot.evaluated.after);
+                let Evaluated { base, before, after, .. } = &slot.evaluated;
+                let (base, before) = (*base, before.clone());
                 let amended = crate::datastore::apply::apply_edit(&schema, after, &edit)
                     .map_err(|error| error.message)
                     .and_then(|edited| {
-                        self.settle(&before, &edited.tree).map_err(|errors| messages(&errors))
+                        self.settle((&before, base), &edited.tree)
+                            .map_err(|errors| messages(&errors))
                     });
                 match (amended, &mut self.slots.open) {
                     (Ok(tree), Some(slot)) => {

@@ -4,7 +4,7 @@ use super::event::{Answer, ReplyTo};
 use super::head::NotProposed;
 use super::requests::From;
 use super::{Agent, Pending, StorageSpace, fault};
-use crate::base::ids::{LogIndex, SessionKey, TxId};
+use crate::base::ids::{LogIndex, Revision, SessionKey, TxId};
 use crate::base::time::{Now, Timestamp, WallTime};
 use crate::datastore::edit::Edit;
 use crate::netconf::error::RpcError;
@@ -13,6 +13,7 @@ use crate::replication::entry::{Body, Decision, RequestHead};
 use crate::replication::state::{LockTarget, State};
 use crate::transaction::confirmed::{Ask, RollbackCause, Step, cancel_step, commit_step};
 use crate::yang::tree::{Tree, diff, encode_diff};
+use crate::yang::validate::{Before, settle};
 
 /// What is evaluated on the head, one after the other.
 #[derive(Debug)]
@@ -33,6 +34,9 @@ pub(super) struct Transaction {
     pub(super) content: Content,
     /// A `<commit>`.
     pub(super) ask: Option<Ask>,
+    /// A `<commit>` that came while a confirmed commit was pending which it may confirm. It must not become a plain
+    /// commit if that is rolled back before its turn: its client would take the change for confirmed.
+    pub(super) confirms: bool,
     /// Everything but the decision.
     pub(super) test_only: bool,
     pub(super) comment: Option<String>,
@@ -45,6 +49,8 @@ pub(super) enum Content {
     Replace(Tree),
     /// The node's candidate at the time of the evaluation.
     Candidate,
+    /// All of the node's candidate, whatever running has become meanwhile (copy-config).
+    WholeCandidate,
     Cancel {
         persist_id: Option<String>,
     },
@@ -56,15 +62,35 @@ pub(super) enum Content {
 /// A change as it was evaluated on the head.
 #[derive(Debug)]
 pub(super) struct Evaluated {
+    /// The revision of the head.
+    pub(super) base: Revision,
     pub(super) before: Tree,
     pub(super) after: Tree,
     pub(super) step: Option<Step>,
+}
+
+/// What became of an evaluated change.
+#[derive(Debug)]
+pub(super) enum Decided {
+    /// The log decides; the answer comes when it is applied.
+    Proposed,
+    /// There is nothing to log; it is answered.
+    Unchanged,
+    /// The head has moved on since the evaluation, which is to be repeated. Nothing is answered.
+    HeadMoved,
+    /// The log does not take it. Nothing is answered.
+    Refused(RpcError),
 }
 
 impl Transaction {
     /// A rollback undoes; it passes locks and cannot be refused (PROTOCOL F17).
     pub(super) fn restores(&self) -> bool {
         matches!(self.content, Content::Cancel { .. } | Content::Rollback(_))
+    }
+
+    /// The candidate is busy until it has an outcome, and is unmodified if it takes place.
+    pub(super) fn takes_candidate(&self) -> bool {
+        matches!(self.content, Content::Candidate | Content::WholeCandidate)
     }
 }
 
@@ -74,10 +100,9 @@ impl Agent {
         let head = self.head.state().ok_or_else(no_leader)?;
         let step = admit(head, transaction)?;
         if self.storage == StorageSpace::Full && !transaction.restores() && !transaction.test_only {
-            let message = "the disk is full: free some space, then try again";
-            return Err(vec![fault::resource_denied("quorate:storage-full", message)]);
+            return Err(vec![fault::storage_full()]);
         }
-        let before = head.shared.clone();
+        let (base, before) = (head.revision, head.shared.clone());
         let after = match &transaction.content {
             Content::Edit(edit) => {
                 crate::datastore::apply::apply_edit(&self.parameters.schema, &before, edit)
@@ -85,34 +110,44 @@ impl Agent {
                     .tree
             }
             Content::Replace(tree) | Content::Validate(tree) => tree.clone(),
+            Content::WholeCandidate => self.candidate_tree()?,
             Content::Candidate => self.rebased_candidate(head.revision, &before)?,
             Content::Cancel { .. } | Content::Rollback(_) => {
                 head.confirmed.as_ref().map_or_else(|| before.clone(), |cc| cc.base.clone())
             }
         };
-        let after = if transaction.restores() { after } else { self.settle(&before, &after)? };
-        Ok(Evaluated { before, after, step })
+        let after =
+            if transaction.restores() { after } else { self.settle((&before, base), &after)? };
+        Ok(Evaluated { base, before, after, step })
     }
 
-    /// `after` as it is valid, without what the change puts out of its `when` (RFC 7950, 8.2 and 8.3.3).
-    pub(super) fn settle(&self, before: &Tree, after: &Tree) -> Result<Tree, Vec<RpcError>> {
-        crate::yang::validate::settle(&self.parameters.schema, before, after)
-            .map_err(fault::of_data)
+    /// `after` as it is valid, without what the change puts out of its `when` (RFC 7950, 8.2 and 8.3.3). Every revision
+    /// but the empty one at the beginning has been judged.
+    pub(super) fn settle(
+        &self,
+        (before, revision): (&Tree, Revision),
+        after: &Tree,
+    ) -> Result<Tree, Vec<RpcError>> {
+        let known = if revision == Revision(0) { Before::Unknown } else { Before::Valid };
+        settle(&self.parameters.schema, (before, known), after).map_err(fault::of_data)
     }
 
-    /// Proposes what was evaluated; its answer comes when it is applied. False if the head has moved under it.
-    pub(super) fn decide(&mut self, transaction: &Transaction, evaluated: Evaluated) -> bool {
-        let Evaluated { before, after, step } = evaluated;
+    /// Proposes what was evaluated, if it still stands on the head.
+    pub(super) fn decide(&mut self, transaction: &Transaction, evaluated: Evaluated) -> Decided {
+        let Evaluated { base, before, after, step } = evaluated;
+        if self.revision_of_head() != base {
+            return Decided::HeadMoved;
+        }
         let schema = std::sync::Arc::clone(&self.parameters.schema);
         let change = diff(&before, &after);
         if change.is_empty() && step.is_none() {
             self.unchanged(transaction);
-            return true;
+            return Decided::Unchanged;
         }
         let restores = transaction.restores();
         let decision = Decision {
             request: self.request_head(transaction.session, &transaction.user, transaction.at),
-            base: self.revision_of_head(),
+            base,
             base_digest: data_digest(&before, &schema),
             result_digest: data_digest(&after, &schema),
             schema_id: schema.schema_id,
@@ -122,17 +157,18 @@ impl Agent {
             comment: transaction.comment.clone(),
             diff: if restores { Vec::new() } else { encode_diff(&change, &*schema) },
         };
-        let pending = Pending {
-            reply: transaction.reply,
-            candidate: matches!(transaction.content, Content::Candidate),
-        };
+        let pending =
+            Pending { reply: transaction.reply, candidate: transaction.takes_candidate() };
         let body = Body::Decision(Box::new(decision));
-        self.propose_request(body, pending, Some(&after))
+        match self.propose_request(body, pending, Some(&after)) {
+            Ok(()) => Decided::Proposed,
+            Err(error) => Decided::Refused(fault::not_proposed(&error)),
+        }
     }
 
     /// Nothing to log: ok when what it was compared with is durable (PROTOCOL F5).
     fn unchanged(&mut self, transaction: &Transaction) {
-        if matches!(transaction.content, Content::Candidate) {
+        if transaction.takes_candidate() {
             self.candidate_unchanged();
         }
         if let Some(reply) = transaction.reply {
@@ -161,8 +197,13 @@ impl Agent {
         own.map(|lock| (lock.target, lock.fence)).collect()
     }
 
-    /// Proposes a request of this node. False if what it states does not hold on the head.
-    fn propose_request(&mut self, body: Body, pending: Pending, result: Option<&Tree>) -> bool {
+    /// Proposes a request of this node. On an error nobody is answered.
+    fn propose_request(
+        &mut self,
+        body: Body,
+        pending: Pending,
+        result: Option<&Tree>,
+    ) -> Result<(), NotProposed> {
         let txid = match &body {
             Body::Decision(decision) => decision.request.txid,
             Body::Lock { request, .. } | Body::Unlock { request, .. } => request.txid,
@@ -170,24 +211,13 @@ impl Agent {
             | Body::SessionIds { .. }
             | Body::Schema { .. }
             | Body::SessionEnd { .. } => {
-                return false;
+                return Err(NotProposed::Void);
             }
         };
-        match self.propose_knowing(body, result) {
-            Ok(_) => {
-                self.pending.insert(txid, pending);
-                true
-            }
-            Err(NotProposed::Void) => false,
-            Err(error) => {
-                tracing::warn!(%error, "a transaction was not proposed");
-                if let Some(reply) = pending.reply {
-                    let error = fault::resource_denied("quorate:no-leader", error.to_string());
-                    self.answer(reply, Answer::Errors(vec![error]));
-                }
-                true
-            }
-        }
+        self.propose_knowing(body, result)
+            .inspect_err(|error| tracing::warn!(%error, %txid, "a request was not proposed"))?;
+        self.pending.insert(txid, pending);
+        Ok(())
     }
 
     pub(super) fn evaluate_lock(&mut self, from: From, target: LockTarget, at: WallTime) {
@@ -197,9 +227,8 @@ impl Agent {
         let user = self.user_of(from.1);
         let request = self.request_head(Some(from.1), &user, at);
         let pending = Pending { reply: Some(from.0), candidate: false };
-        if !self.propose_request(Body::Lock { request, target }, pending, None) {
-            let error = fault::operation_failed("the session is over");
-            self.answer_on_head(from.0, Answer::Errors(vec![error]));
+        if let Err(error) = self.propose_request(Body::Lock { request, target }, pending, None) {
+            self.answer_on_head(from.0, Answer::Errors(vec![fault::not_proposed(&error)]));
         }
     }
 
@@ -208,6 +237,9 @@ impl Agent {
         let Some(head) = self.head.state() else {
             return Err(fault::resource_denied("quorate:no-leader", "no member leads"));
         };
+        if self.storage == StorageSpace::Full {
+            return Err(fault::storage_full());
+        }
         if let Some(lock) = head.lock(target) {
             let holder = lock.session.id;
             return Err(fault::lock_denied(holder.0, format!("it is locked by session {holder}")));
@@ -227,13 +259,18 @@ impl Agent {
         }
     }
 
+    /// RFC 6241, 7.6.
     pub(super) fn evaluate_unlock(&mut self, from: From, target: LockTarget, at: WallTime) {
+        let held = self.head.state().and_then(|head| head.lock(target));
+        if held.is_none_or(|lock| lock.session != from.1) {
+            let error = fault::operation_failed("this session does not hold the lock");
+            return self.answer_on_head(from.0, Answer::Errors(vec![error]));
+        }
         let user = self.user_of(from.1);
         let request = self.request_head(Some(from.1), &user, at);
         let pending = Pending { reply: Some(from.0), candidate: false };
-        if !self.propose_request(Body::Unlock { request, target }, pending, None) {
-            let error = fault::operation_failed("this session does not hold the lock");
-            self.answer_on_head(from.0, Answer::Errors(vec![error]));
+        if let Err(error) = self.propose_request(Body::Unlock { request, target }, pending, None) {
+            self.answer_on_head(from.0, Answer::Errors(vec![fault::not_proposed(&error)]));
         }
     }
 
@@ -247,6 +284,7 @@ impl Agent {
 
     /// L8: what the leader itself decides.
     pub(super) fn duties(&mut self, now: Now) {
+        self.end_leftovers(now);
         let Some(pending) = self.head.state().and_then(|head| head.confirmed.as_ref()) else {
             return;
         };
@@ -271,14 +309,13 @@ impl Agent {
             at: now.wall,
             content: Content::Rollback(step),
             ask: None,
+            confirms: false,
             test_only: false,
             comment: Some(comment.to_owned()),
         };
         match self.evaluate(&transaction) {
-            Ok(evaluated) => {
-                let proposed = self.decide(&transaction, evaluated);
-                assert!(proposed, "a rollback that was evaluated on the head holds on it");
-            }
+            // If the log takes nothing now, the duty stays.
+            Ok(evaluated) => drop(self.decide(&transaction, evaluated)),
             Err(errors) => tracing::error!(?errors, "the confirmed commit cannot be rolled back"),
         }
     }
@@ -301,6 +338,11 @@ fn admit(head: &State, transaction: &Transaction) -> Result<Option<Step>, Vec<Rp
         return Err(vec![fault::locked_by("running", lock.session.id)]);
     }
     let pending = head.confirmed.as_ref();
+    if transaction.confirms && pending.is_none() {
+        let message =
+            "the confirmed commit was rolled back before its confirmation could be decided";
+        return Err(vec![fault::operation_failed(message)]);
+    }
     let step = match (&transaction.content, &transaction.ask) {
         (Content::Cancel { persist_id }, _) => {
             cancel_step(pending, session, persist_id.as_deref()).map(Some)

@@ -33,7 +33,7 @@ pub(crate) enum Call {
     /// The prepared change is durable, or another one came.
     Commit { revision: Revision, change: Proposed },
     /// The prepared change does not come.
-    Abort { id: CallId },
+    Abort,
 }
 
 /// A change of running.

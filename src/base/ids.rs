@@ -39,6 +39,15 @@ number!(
     SessionId, u32
 );
 
+number!(
+    /// What tells one cluster from all others; drawn by `init`.
+    ClusterId, u128
+);
+number!(
+    /// A history of a cluster. A forced takeover begins a new one.
+    Lineage, u128
+);
+
 /// One start of one member. The counter rises with each start of an incarnation; the nonce tells a restored disk.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,

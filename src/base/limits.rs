@@ -28,6 +28,8 @@ pub(crate) const AGENT_QUEUE_MAX: usize = 4096;
 pub(crate) const AGENT_BATCH_MAX: usize = 512;
 /// Bytes of one log record.
 pub(crate) const LOG_RECORD_BYTES_MAX: usize = 1 << 30;
+/// Bytes of one log entry, so that a record has room for it. A larger change is refused.
+pub(crate) const LOG_ENTRY_BYTES_MAX: usize = LOG_RECORD_BYTES_MAX - (1 << 20);
 /// Bytes of a preallocated segment of the log. A longer record has a segment of its own.
 pub(crate) const LOG_SEGMENT_BYTES: u64 = 16 << 20;
 /// Bytes of log after which a snapshot is taken.
@@ -44,6 +46,10 @@ pub(crate) const FOOTPRINT_ROOTS_MAX: usize = 10_000;
 pub(crate) const TX_QUEUE_MAX: usize = 4096;
 /// Milliseconds that a participant has to answer, unless it registered another deadline.
 pub(crate) const PARTICIPANT_DEADLINE_MS: u64 = 5_000;
+/// Seconds that NETCONF stays closed for a participant that takes in the configuration at the start.
+pub(crate) const PARTICIPANT_START_TIMEOUT_S: u64 = 600;
+/// Seconds that the end waits for a participant to finish what it has been told.
+pub(crate) const PARTICIPANT_STOP_TIMEOUT_S: u64 = 30;
 /// In-process participants.
 pub(crate) const PARTICIPANTS_MAX: usize = 1024;
 /// Bytes of a persist-id.

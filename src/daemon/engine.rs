@@ -4,14 +4,13 @@
 //! the answers leave. While the disk works, the next batch gathers.
 
 use super::participants::Participants;
+use super::spare::SpareSegments;
 use crate::agent::effects::Effects;
 use crate::agent::event::{Answer, End, ReplyTo};
 use crate::agent::{Agent, StorageSpace};
 use crate::api::hook::{CallId, HookAnswer};
 use crate::base::ids::LogIndex;
-use crate::base::limits::{
-    AGENT_BATCH_MAX, AGENT_QUEUE_MAX, SNAPSHOT_LOG_BYTES, STORAGE_RESERVE_BYTES,
-};
+use crate::base::limits::{AGENT_BATCH_MAX, AGENT_QUEUE_MAX, STORAGE_RESERVE_BYTES};
 use crate::base::time::{Now, Timestamp};
 use crate::io::clock;
 use crate::io::handle::{AgentHandle, Question};
@@ -23,6 +22,7 @@ use crate::yang::schema::Schema;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 /// Why the engine ended, other than by request.
@@ -60,6 +60,8 @@ pub(crate) struct Parts {
     /// Answers of participants.
     pub(crate) hook_answers: mpsc::Receiver<(CallId, HookAnswer)>,
     pub(crate) view: Arc<View>,
+    /// Bytes by which the log grows from one snapshot to the next.
+    pub(crate) snapshot_log_bytes: u64,
 }
 
 struct Engine {
@@ -68,11 +70,13 @@ struct Engine {
     log: Log,
     schema: Arc<Schema>,
     participants: Participants,
+    spare: SpareSegments,
     waiting: BTreeMap<ReplyTo, oneshot::Sender<Answer>>,
     next_reply: u64,
     views: watch::Sender<Arc<View>>,
     ends: broadcast::Sender<End>,
     ready: Option<oneshot::Sender<()>>,
+    snapshot_log_bytes: u64,
     /// The length of the log at which the next snapshot is taken.
     snapshot_at: u64,
     /// The snapshot that is being written, if one is.
@@ -97,18 +101,21 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
     let (ended_sender, ended) = oneshot::channel();
     let handle = AgentHandle::new(question_sender, view_receiver, ends.clone());
     let hook_answers = parts.hook_answers;
+    let spare = SpareSegments::start(Arc::clone(&parts.disk))?;
     let mut engine = Engine {
         agent: parts.agent,
         disk: parts.disk,
         log: parts.log,
         schema: parts.schema,
         participants: parts.participants,
+        spare,
         waiting: BTreeMap::new(),
         next_reply: 1,
         views,
         ends,
         ready: Some(ready_sender),
-        snapshot_at: SNAPSHOT_LOG_BYTES,
+        snapshot_at: parts.snapshot_log_bytes,
+        snapshot_log_bytes: parts.snapshot_log_bytes,
         snapshot: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -116,6 +123,7 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
         let inbox = Inbox { questions, hook_answers, stopped };
         let result = runtime.block_on(engine.run(inbox));
         engine.participants.stop();
+        engine.spare.stop();
         // Nobody waits for the result if the daemon is gone already.
         drop(ended_sender.send(result));
     })?;
@@ -135,6 +143,7 @@ impl Engine {
         loop {
             let batch = self.wait(&mut inbox).await;
             let now = now();
+            self.look_for_space();
             if let Some(written) = batch.snapshot {
                 self.snapshot_ended(written)?;
             }
@@ -147,7 +156,6 @@ impl Engine {
             for (call, answer) in batch.hooks {
                 self.agent.hook_answered(now, call, answer);
             }
-            self.look_for_space();
             self.agent.tick(now);
             self.carry_out()?;
             if batch.stop {
@@ -156,7 +164,8 @@ impl Engine {
         }
     }
 
-    /// The next events, or nothing when it is time to tick.
+    /// The next events, or nothing when it is time to tick. Whatever comes first, what the other sources have is taken
+    /// with it, so that none is held up by a busy one.
     async fn wait(&mut self, inbox: &mut Inbox) -> Batch {
         let mut batch =
             Batch { questions: Vec::new(), hooks: Vec::new(), snapshot: None, stop: false };
@@ -171,6 +180,13 @@ impl Engine {
             () = sleep_until(wake_at) => {}
             _ = &mut inbox.stopped => batch.stop = true,
         }
+        while let Ok(answer) = inbox.hook_answers.try_recv() {
+            batch.hooks.push(answer);
+        }
+        if batch.snapshot.is_none() {
+            batch.snapshot = self.snapshot.as_mut().and_then(written_by_now);
+        }
+        batch.stop |= !matches!(inbox.stopped.try_recv(), Err(TryRecvError::Empty));
         batch
     }
 
@@ -181,6 +197,7 @@ impl Engine {
             let wrote = self.persist(&effects)?;
             self.show(effects)?;
             if !wrote {
+                self.ask_for_spare();
                 return self.snapshot_if_due();
             }
         }
@@ -225,6 +242,7 @@ impl Engine {
         if effects.ready
             && let Some(ready) = self.ready.take()
         {
+            self.participants.wait_until_started();
             // The daemon may be ending already.
             ready.send(()).ok();
         }
@@ -260,6 +278,13 @@ impl Engine {
         }
     }
 
+    /// Has the next segment of the log made in the background. A full disk has no space for it.
+    fn ask_for_spare(&mut self) {
+        if self.agent.storage() == StorageSpace::Enough && self.log.take_spare_wanted() {
+            self.spare.ask();
+        }
+    }
+
     /// Takes a snapshot in the background when the log has grown enough.
     fn snapshot_if_due(&mut self) -> Result<(), EngineError> {
         if self.snapshot.is_some() || self.log.bytes() < self.snapshot_at {
@@ -291,7 +316,7 @@ impl Engine {
             self.log.prune(index)?;
             tracing::info!(index = index.0, "snapshot written");
         }
-        self.snapshot_at = self.log.bytes().saturating_add(SNAPSHOT_LOG_BYTES);
+        self.snapshot_at = self.log.bytes().saturating_add(self.snapshot_log_bytes);
         Ok(())
     }
 }
@@ -320,6 +345,15 @@ fn write_snapshot(
 
 fn now() -> Now {
     Now { monotonic: clock::now(), wall: clock::wall() }
+}
+
+/// What `wait_for` would give at once.
+fn written_by_now(snapshot: &mut oneshot::Receiver<Option<LogIndex>>) -> Option<Option<LogIndex>> {
+    match snapshot.try_recv() {
+        Ok(written) => Some(written),
+        Err(TryRecvError::Closed) => Some(None),
+        Err(TryRecvError::Empty) => None,
+    }
 }
 
 async fn wait_for(snapshot: &mut Option<oneshot::Receiver<Option<LogIndex>>>) -> Option<LogIndex> {

@@ -9,6 +9,7 @@ mod models;
 mod node;
 pub(crate) mod participants;
 pub(crate) mod readiness;
+mod spare;
 pub(crate) mod start;
 pub(crate) mod users;
 
@@ -34,8 +35,9 @@ pub(crate) fn run(
         Ok(open_files_max) => tracing::debug!(open_files_max, "limit of open files"),
         Err(error) => tracing::warn!(%error, "the limit of open files stays low"),
     }
-    let mut node = Node::start(configuration, participants)?;
     let supervisor = Supervisor::from_environment();
+    supervisor.status("starting: models, log and configuration are read");
+    let mut node = Node::start(configuration, participants)?;
     let status = format!("NETCONF is open: {}", node.addresses());
     let stopped = async {
         // Whoever hears that we are ready may ask us to end at once.

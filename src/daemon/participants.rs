@@ -4,13 +4,15 @@ use crate::api::change::{Change, Configuration};
 use crate::api::hook::{Call, CallId, HookAnswer, HookCall, ParticipantId, Proposed};
 use crate::api::participant::{Participant, Refusal};
 use crate::base::ids::Revision;
+use crate::base::limits::{PARTICIPANT_START_TIMEOUT_S, PARTICIPANT_STOP_TIMEOUT_S};
 use crate::netconf::document::read_fragment;
 use crate::yang::schema::Schema;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// All participants of this process.
@@ -19,7 +21,15 @@ use tokio::sync::mpsc;
 /// has not committed yet, each of which shares its trees with the others.
 #[derive(Default)]
 pub(crate) struct Participants {
-    threads: BTreeMap<ParticipantId, (Sender<Call>, JoinHandle<()>)>,
+    threads: BTreeMap<ParticipantId, Thread>,
+}
+
+/// The thread of one participant.
+struct Thread {
+    calls: Sender<Call>,
+    handle: JoinHandle<()>,
+    /// A word when `start` has returned; closed when the thread is done.
+    progress: Receiver<()>,
 }
 
 /// A participant's own part.
@@ -28,6 +38,7 @@ struct Worker {
     participant: Box<dyn Participant>,
     schema: Arc<Schema>,
     answers: mpsc::Sender<(CallId, HookAnswer)>,
+    progress: Sender<()>,
 }
 
 impl Participants {
@@ -40,29 +51,60 @@ impl Participants {
         let mut threads = BTreeMap::new();
         for (id, name, participant) in participants {
             let (calls, queue) = channel();
+            let (sender, progress) = channel();
             let thread = std::thread::Builder::new().name(format!("participant-{}", id.0));
             let (schema, answers) = (Arc::clone(schema), answers.clone());
-            let mut worker = Worker { name, participant, schema, answers };
-            threads.insert(id, (calls, thread.spawn(move || worker.run(&queue))?));
+            let mut worker = Worker { name, participant, schema, answers, progress: sender };
+            let handle = thread.spawn(move || worker.run(&queue))?;
+            threads.insert(id, Thread { calls, handle, progress });
         }
         Ok(Self { threads })
     }
 
     /// Queues a call.
     pub(crate) fn call(&self, call: HookCall) {
-        if let Some((calls, _)) = self.threads.get(&call.participant)
-            && calls.send(call.call).is_err()
+        if let Some(thread) = self.threads.get(&call.participant)
+            && thread.calls.send(call.call).is_err()
         {
             tracing::error!(participant = call.participant.0, "the participant's thread is gone");
         }
     }
 
-    /// Lets every participant finish what is queued, and ends the threads.
+    /// Waits until every participant has taken in the full configuration, which it has been sent.
+    pub(crate) fn wait_until_started(&self) {
+        for (id, thread) in &self.threads {
+            let patience = Duration::from_secs(PARTICIPANT_START_TIMEOUT_S);
+            if thread.progress.recv_timeout(patience).is_err() {
+                tracing::error!(
+                    participant = id.0,
+                    "the participant does not start; NETCONF opens"
+                );
+            }
+        }
+    }
+
+    /// Lets every participant finish what is queued, and ends the threads. One that hangs is left behind.
     pub(crate) fn stop(&mut self) {
-        for (id, (calls, thread)) in std::mem::take(&mut self.threads) {
+        for (id, Thread { calls, handle, progress }) in std::mem::take(&mut self.threads) {
             drop(calls);
-            if thread.join().is_err() {
-                tracing::error!(participant = id.0, "the participant's thread has panicked");
+            let patience = Duration::from_secs(PARTICIPANT_STOP_TIMEOUT_S);
+            loop {
+                match progress.recv_timeout(patience) {
+                    Ok(()) => {}
+                    Err(RecvTimeoutError::Timeout) => {
+                        tracing::error!(participant = id.0, "the participant does not end");
+                        break;
+                    }
+                    Err(RecvTimeoutError::Disconnected) => {
+                        if handle.join().is_err() {
+                            tracing::error!(
+                                participant = id.0,
+                                "the participant's thread panicked"
+                            );
+                        }
+                        break;
+                    }
+                }
             }
         }
     }
@@ -75,6 +117,8 @@ impl Worker {
                 Call::Start { revision, tree } => {
                     let configuration = self.configuration(tree, revision);
                     self.guarded("start", |participant| participant.start(&configuration));
+                    // Nobody waits for it if the agent has ended.
+                    self.progress.send(()).ok();
                 }
                 Call::Rewrite { id, change } => {
                     let change = self.change(change, Revision(0));
@@ -103,7 +147,7 @@ impl Worker {
                         tracing::error!(participant, revision = revision.0, %alarm, "commit callback failed");
                     }
                 }
-                Call::Abort { .. } => {
+                Call::Abort => {
                     self.guarded("abort", |participant| participant.abort());
                 }
             }

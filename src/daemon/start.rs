@@ -4,20 +4,20 @@ use super::configuration::{Configuration, value};
 use super::engine::{self, Parts, Running};
 use super::participants::Participants;
 use crate::agent::slot::Registration as SlotRegistration;
-use crate::agent::{Agent, Parameters};
+use crate::agent::{Agent, Parameters, StorageSpace};
 use crate::api::hook::ParticipantId;
 use crate::api::participant::{Participant, Registration};
-use crate::base::ids::{Boot, Incarnation};
+use crate::base::ids::{Boot, ClusterId, Incarnation, Lineage};
 use crate::base::limits::PARTICIPANTS_MAX;
 use crate::datastore::edit::Edit;
 use crate::datastore::store::{Datastores, Presence, RunningAccess};
 use crate::io::disk::RealDisk;
 use crate::io::random;
 use crate::netconf::state::View;
-use crate::raft::{LogPosition, Node, NodeConfig, RecoveredLog};
+use crate::raft::{Node, NodeConfig, RecoveredLog};
 use crate::replication::state::State;
 use crate::storage::{
-    ClusterId, Disk, Identity, Lineage, LogOptions, Recovered, SnapshotReader, recover,
+    Disk, Identity, IdentityError, LogOptions, Recovered, Reserve, SnapshotReader, recover,
 };
 use crate::yang::schema::Schema;
 use crate::yang::tree::{Seed, Tree};
@@ -51,7 +51,7 @@ pub(crate) fn start(
     for file in damaged_snapshots {
         tracing::warn!(file, "a damaged snapshot was passed over; the log makes up for it");
     }
-    crate::storage::Reserve::default().hold(&*disk)?;
+    let storage = hold_reserve(&*disk)?;
     let state = recovered_state(&disk, &raft, schema, &identity)?;
     let base = raft.base();
     let node = Node::new(&node_config(&identity)?, raft)?;
@@ -67,7 +67,8 @@ pub(crate) fn start(
         initial,
         participants: registrations,
     };
-    let agent = Agent::new(parameters, node, state, base);
+    let mut agent = Agent::new(parameters, node, state, base);
+    agent.set_storage(storage);
     let (answers, hook_answers) = tokio::sync::mpsc::channel(PARTICIPANTS_MAX);
     let numbered =
         participants.into_iter().zip(0..).map(|((registration, participant), number)| {
@@ -75,7 +76,17 @@ pub(crate) fn start(
         });
     let participants = Participants::start(numbered.collect(), schema, &answers)?;
     let schema = Arc::clone(schema);
-    Ok(engine::start(Parts { agent, disk, log, schema, participants, hook_answers, view })?)
+    let snapshot_log_bytes = configuration.storage.snapshot_log_bytes;
+    Ok(engine::start(Parts {
+        agent,
+        disk,
+        log,
+        schema,
+        participants,
+        hook_answers,
+        view,
+        snapshot_log_bytes,
+    })?)
 }
 
 /// What the configuration asks for; there is no startup datastore.
@@ -88,9 +99,31 @@ pub(crate) fn datastores(configuration: &Configuration) -> anyhow::Result<Datast
     Ok(Datastores::new(running, candidate, Presence::Off)?)
 }
 
+/// Keeps space back for a full disk. A disk that is full already is served from, but takes no changes.
+fn hold_reserve(disk: &dyn Disk) -> anyhow::Result<StorageSpace> {
+    match Reserve::default().hold(disk) {
+        Ok(()) => Ok(StorageSpace::Enough),
+        Err(error) if error.is_no_space() => {
+            tracing::error!("the disk is full; changes are refused until there is space");
+            Ok(StorageSpace::Full)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The identity of this directory: a new life of it, or a new cluster of one in an empty directory.
 fn identity(disk: &dyn Disk) -> anyhow::Result<Identity> {
-    if let Some(identity) = Identity::start(disk, random::number()?)? {
+    let nonce = random::number()?;
+    let started = match Identity::start(disk, nonce) {
+        // The reserve is what a full disk is started with.
+        Err(IdentityError::Disk(error))
+            if error.is_no_space() && Reserve::default().release(disk)? =>
+        {
+            Identity::start(disk, nonce)
+        }
+        started => started,
+    };
+    if let Some(identity) = started? {
         return Ok(identity);
     }
     let wide = || -> anyhow::Result<u128> {
@@ -125,7 +158,7 @@ fn recovered_state(
 ) -> anyhow::Result<State> {
     let Some(snapshot) = &raft.snapshot else {
         let seed = Seed(u128::from_le_bytes(identity.tree_seed));
-        return Ok(State::new(schema.schema_id, Tree::empty(seed)));
+        return Ok(State::new(Tree::empty(seed)));
     };
     let mut reader = SnapshotReader::open(Arc::clone(disk), snapshot.position.index)?;
     let mut bytes = Vec::new();
@@ -138,7 +171,6 @@ fn recovered_state(
 
 fn view_of(state: &State, datastores: Datastores) -> View {
     View {
-        revision: state.revision,
         running: state.shared.clone(),
         candidate: datastores.may_commit().then(|| state.shared.clone()),
         startup: None,

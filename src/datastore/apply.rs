@@ -16,7 +16,7 @@ use super::edit::{DefaultOperation, Edit, EditNode, EditValue, Operation};
 use super::footprint::Footprint;
 use super::operation::{Existence, Refusal, Step, states_data};
 use crate::yang::error::{DataError, DataErrorKind};
-use crate::yang::schema::{NodeId, NodeKind, Schema};
+use crate::yang::schema::{NodeKind, Schema};
 use crate::yang::tree::{Child, ChildRef, Container, Seed, Tree};
 use std::sync::Arc;
 

@@ -16,10 +16,10 @@ use crate::yang::tree::{KeyPath, Tree, diff};
 /// Invariant: outside the roots of `footprint`, `tree` is `base`; `base` is running as of `base_revision`.
 #[derive(Debug, Clone)]
 pub(crate) struct Candidate {
-    base_revision: Revision,
+    pub(super) base_revision: Revision,
     base: Tree,
     tree: Tree,
-    footprint: Footprint,
+    pub(super) footprint: Footprint,
 }
 
 impl Candidate {
@@ -36,21 +36,6 @@ impl Candidate {
     /// What a reader of the candidate sees: its base with its edits.
     pub(crate) fn tree(&self) -> &Tree {
         &self.tree
-    }
-
-    /// Running as the candidate began.
-    pub(crate) fn base(&self) -> &Tree {
-        &self.base
-    }
-
-    /// The revision of `base`.
-    pub(crate) fn base_revision(&self) -> Revision {
-        self.base_revision
-    }
-
-    /// What its edits touched.
-    pub(crate) fn footprint(&self) -> &Footprint {
-        &self.footprint
     }
 
     /// It differs from its base: who asks for a lock is told so (RFC 6241, 7.5).
@@ -86,7 +71,8 @@ impl Candidate {
 
     /// The tree to validate and commit: what the candidate changed, on `head`.
     ///
-    /// If running has moved on and others touched what the candidate touched, the paths of that, at most
+    /// A candidate that is what running has become has nothing to commit. Otherwise, if running has
+    /// moved on and others touched what the candidate touched, the paths of that, at most
     /// `VALIDATION_ERRORS_MAX`. Constraints across paths are validation's, which runs on the result.
     pub(crate) fn rebase(
         &self,

@@ -123,13 +123,10 @@ fn an_untouched_candidate_follows_running_and_an_edited_one_does_not() {
     assert!(!ours.is_modified());
     assert_eq!(rebased(&ours, &head), "c{x=2}");
     ours.follow(Revision(2), &head);
-    assert_eq!((ours.tree(), ours.base_revision()), (&head, Revision(2)));
+    assert_eq!((ours.tree(), ours.base_revision), (&head, Revision(2)));
     ours.edit(&schema(), &edit("c{x=3}")).unwrap();
     ours.follow(Revision(3), &base);
-    assert_eq!(
-        (show(&schema(), ours.tree()), ours.base_revision()),
-        ("c{x=3}".into(), Revision(2))
-    );
+    assert_eq!((show(&schema(), ours.tree()), ours.base_revision), ("c{x=3}".into(), Revision(2)));
 }
 
 #[test]
@@ -142,18 +139,18 @@ fn it_is_modified_while_it_differs_from_its_base() {
     ours.replace_whole(tree("top=1"));
     assert!(ours.is_modified());
     ours.discard(Revision(5), &base);
-    assert!(!ours.is_modified() && ours.footprint().is_empty());
-    assert_eq!((ours.tree(), ours.base(), ours.base_revision()), (&base, &base, Revision(5)));
+    assert!(!ours.is_modified() && ours.footprint.is_empty());
+    assert_eq!((ours.tree(), ours.base_revision), (&base, Revision(5)));
 }
 
 #[test]
 fn a_refused_edit_leaves_the_candidate_as_it_was() {
     let base = tree("c{x=1}");
     let mut ours = candidate(&base, &["top=1"]);
-    let footprint = ours.footprint().clone();
+    let footprint = ours.footprint.clone();
     assert!(ours.edit(&schema(), &edit("c{x=2 d:delete}")).is_err());
     assert_eq!(show(&schema(), ours.tree()), "c{x=1} top=1");
-    assert_eq!(*ours.footprint(), footprint);
+    assert_eq!(ours.footprint, footprint);
 }
 
 #[test]

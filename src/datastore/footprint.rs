@@ -45,7 +45,8 @@ impl Footprint {
     }
 
     /// What lies at `path` has been touched, or something above or below it.
-    pub(crate) fn overlaps(&self, path: &KeyPath) -> bool {
+    #[cfg(test)]
+    pub(super) fn overlaps(&self, path: &KeyPath) -> bool {
         self.above(&path.0).is_some() || self.below(&path.0).next().is_some()
     }
 

@@ -478,7 +478,7 @@ fn edits_that_do_not_conflict_commute_and_are_what_rebase_makes() {
                     assert_eq!(tree, mirrored, "{ours:#?} {theirs:#?}");
                 }
                 // Running's edit may have stated what was so before; the difference does not know that.
-                let disjoint = candidate.footprint().conflicts(&head.footprint, 1).is_empty();
+                let disjoint = candidate.footprint.conflicts(&head.footprint, 1).is_empty();
                 let mut orders = vec![(&head.tree, &ours)];
                 if disjoint {
                     orders.push((candidate.tree(), &theirs));

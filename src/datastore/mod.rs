@@ -21,4 +21,4 @@ mod footprint_tests;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

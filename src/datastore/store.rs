@@ -70,28 +70,6 @@ impl Datastores {
         self.running == RunningAccess::ReadWrite
     }
 
-    /// edit-config may name it as its target (7.2): startup never.
-    pub(crate) fn may_edit(self, datastore: Datastore) -> bool {
-        match datastore {
-            Datastore::Running => self.writable_running(),
-            Datastore::Candidate => self.has(datastore),
-            Datastore::Startup => false,
-        }
-    }
-
-    /// copy-config may name it as its target (7.3, 8.2.5, 8.3.5.1, 8.7.5.1).
-    pub(crate) fn may_copy_onto(self, datastore: Datastore) -> bool {
-        match datastore {
-            Datastore::Running => self.writable_running(),
-            Datastore::Candidate | Datastore::Startup => self.has(datastore),
-        }
-    }
-
-    /// delete-config may name it (7.4, 8.7.5.1): startup alone.
-    pub(crate) fn may_delete(self, datastore: Datastore) -> bool {
-        datastore == Datastore::Startup && self.has(datastore)
-    }
-
     /// commit and discard-changes are there (8.3.4).
     pub(crate) fn may_commit(self) -> bool {
         self.has(Datastore::Candidate)
@@ -103,26 +81,21 @@ mod tests {
     use super::{Datastore, Datastores, NoWayToRunning, Presence, RunningAccess};
 
     #[test]
-    fn each_configuration_allows_what_its_capabilities_say() {
+    fn each_configuration_has_what_its_capabilities_say() {
         use Datastore::{Candidate, Running, Startup};
         use Presence::{Off, On};
         use RunningAccess::{ReadWrite, ThroughCandidate};
-        for (running, candidate, startup, edit, copy, delete) in [
-            (ReadWrite, Off, Off, &[Running][..], &[Running][..], &[][..]),
-            (ReadWrite, Off, On, &[Running], &[Running, Startup], &[Startup]),
-            (ReadWrite, On, Off, &[Running, Candidate], &[Running, Candidate], &[]),
-            (ReadWrite, On, On, &[Running, Candidate], &[Running, Candidate, Startup], &[Startup]),
-            (ThroughCandidate, On, Off, &[Candidate], &[Candidate], &[]),
-            (ThroughCandidate, On, On, &[Candidate], &[Candidate, Startup], &[Startup]),
+        for (running, candidate, startup, there) in [
+            (ReadWrite, Off, Off, &[Running][..]),
+            (ReadWrite, Off, On, &[Running, Startup]),
+            (ReadWrite, On, Off, &[Running, Candidate]),
+            (ThroughCandidate, On, Off, &[Running, Candidate]),
+            (ThroughCandidate, On, On, &[Running, Candidate, Startup]),
         ] {
             let stores = Datastores::new(running, candidate, startup).unwrap();
-            let of = |may: fn(Datastores, Datastore) -> bool| {
-                [Running, Candidate, Startup].into_iter().filter(|ds| may(stores, *ds)).collect()
-            };
-            let edited: Vec<Datastore> = of(Datastores::may_edit);
-            let copied: Vec<Datastore> = of(Datastores::may_copy_onto);
-            let deleted: Vec<Datastore> = of(Datastores::may_delete);
-            assert_eq!((&edited[..], &copied[..], &deleted[..]), (edit, copy, delete));
+            let had: Vec<Datastore> =
+                [Running, Candidate, Startup].into_iter().filter(|ds| stores.has(*ds)).collect();
+            assert_eq!(had, there);
             assert_eq!(stores.may_commit(), candidate == On);
             assert_eq!(stores.writable_running(), running == ReadWrite);
         }

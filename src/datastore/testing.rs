@@ -14,7 +14,7 @@ use crate::yang::error::{DataError, DataErrorKind};
 use crate::yang::libyang::compile_for_test;
 use crate::yang::path::{InstancePath, Selector};
 use crate::yang::schema::{Lookup, NodeId, NodeKind, Schema};
-use crate::yang::tree::{ChildRef, Container, Key, Seed, Text, Tree};
+use crate::yang::tree::{ChildRef, Container, Seed, Text, Tree};
 use std::fmt::Write;
 use std::iter::Peekable;
 use std::str::Chars;
@@ -53,7 +53,7 @@ pub(super) const MODEL: &str = r#"module t {
   leaf top { type string; }
 }"#;
 
-pub(super) fn schema() -> Arc<Schema> {
+pub(crate) fn schema() -> Arc<Schema> {
     static SCHEMA: OnceLock<Arc<Schema>> = OnceLock::new();
     Arc::clone(SCHEMA.get_or_init(|| compile_for_test(&[("t", MODEL)])))
 }
@@ -81,7 +81,7 @@ pub(super) fn edit_of(schema: &Schema, text: &str) -> Edit {
 
 /// The tree that `text` describes.
 #[track_caller]
-pub(super) fn tree(text: &str) -> Tree {
+pub(crate) fn tree(text: &str) -> Tree {
     let edited = apply_edit(&schema(), &Tree::empty(Seed::default()), &edit(text));
     edited.unwrap_or_else(|error| panic!("{text}: {}", fault(&schema(), &error))).tree
 }
@@ -302,16 +302,11 @@ pub(super) fn fault(schema: &Schema, error: &DataError) -> String {
     format!("{kind}{tag} {}", show_path(schema, error.path.as_ref().unwrap()))
 }
 
-/// The key of an entry with one key.
-pub(super) fn key(schema: &Schema, list: NodeId, value: &str) -> Key {
-    schema.list_key(list, &[Text::new(value)])
-}
-
 /// Numbers that look random, the same for the same seed.
-pub(super) struct Dice(pub(super) u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    pub(super) fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -319,11 +314,11 @@ impl Dice {
         usize::try_from((z ^ (z >> 31)) % u64::try_from(end).unwrap()).unwrap()
     }
 
-    pub(super) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len())]
     }
 
-    pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for at in (1..items.len()).rev() {
             items.swap(at, self.below(at + 1));
         }

@@ -80,7 +80,7 @@ impl Sessions {
 
     /// Tells the agent, and waits until the session's locks are free and its unconfirmed commit is rolled back.
     async fn end(&self, session: SessionKey, cause: EndCause) {
-        let ended = self.agent.ask(SessionEvent::Ended { session, cause });
+        let ended = self.agent.ask(SessionEvent::Ended(session));
         match timeout(Duration::from_secs(SESSION_END_TIMEOUT_S), ended).await {
             Ok(Some(_)) => tracing::debug!(session = session.id.0, ?cause, "session ended"),
             Ok(None) => tracing::debug!(session = session.id.0, "the agent ended first"),

@@ -46,9 +46,11 @@ pub(crate) enum ErrorTag {
     BadElement,
     UnknownElement,
     UnknownNamespace,
+    #[expect(dead_code, reason = "access control (RFC 8341) sends it")]
     AccessDenied,
     LockDenied,
     ResourceDenied,
+    #[expect(dead_code, reason = "never sent: what fails leaves running as it was")]
     RollbackFailed,
     DataExists,
     DataMissing,
@@ -184,8 +186,6 @@ impl From<DataError> for RpcError {
             Kind::MissingChoice { choice } => {
                 (ErrorTag::DataMissing, vec![ErrorInfo::MissingChoice(choice)])
             }
-            Kind::NotSupported => (ErrorTag::OperationNotSupported, vec![]),
-            Kind::TooBig => (ErrorTag::TooBig, vec![]),
         };
         Self {
             error_type: ErrorType::Application,
@@ -326,8 +326,6 @@ mod tests {
             (Kind::NotUnique { non_unique: vec![path()] }, "operation-failed", identifier),
             (Kind::OperationFailed, "operation-failed", ""),
             (Kind::MissingChoice { choice: "c".to_owned() }, "data-missing", choice),
-            (Kind::NotSupported, "operation-not-supported", ""),
-            (Kind::TooBig, "too-big", ""),
         ] {
             let error = RpcError::from(DataError::new(kind, "message"));
             assert_eq!((error.error_type, error.tag.as_str()), (ErrorType::Application, tag));

@@ -1,6 +1,6 @@
 //! What sessions read: the facts of this moment, immutable and shared.
 
-use crate::base::ids::{Revision, SessionId};
+use crate::base::ids::SessionId;
 use crate::base::time::WallTime;
 use crate::datastore::store::Datastore;
 use crate::yang::tree::Tree;
@@ -9,7 +9,6 @@ use std::sync::Arc;
 /// The agent's published state. A reader takes the pointer and reads at leisure.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
-    pub(crate) revision: Revision,
     pub(crate) running: Tree,
     /// `None` where the candidate is switched off.
     pub(crate) candidate: Option<Tree>,

@@ -4,7 +4,7 @@ use super::hello::Features;
 use super::operation::Datastore;
 use super::server::Server;
 use super::state::{Counters, LockState, SessionState, Transport, View};
-use crate::base::ids::{Revision, SessionId};
+use crate::base::ids::SessionId;
 use crate::base::time::WallTime;
 use crate::yang::libyang::{CompileOptions, compile};
 use crate::yang::schema::{Lookup, NodeId, Schema};
@@ -85,7 +85,6 @@ pub(crate) fn view() -> View {
         locked_time: WallTime(951_782_400_000),
     };
     View {
-        revision: Revision(0),
         running: Tree::empty(Seed::default()),
         candidate: Some(Tree::empty(Seed::default())),
         startup: None,

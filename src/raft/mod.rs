@@ -11,6 +11,7 @@ mod membership;
 mod message;
 mod node;
 mod ready;
+mod start;
 mod status;
 mod store;
 
@@ -27,6 +28,7 @@ pub(crate) use entry::{
 };
 pub(crate) use membership::{ConfState, MembershipChange, MembershipError, SeatChange};
 pub(crate) use message::{MessageKind, Outgoing, StepError};
-pub(crate) use node::{Node, NodeConfig, NodeError, ProposeError, ReadIndexError, TransferError};
+pub(crate) use node::{Delivery, Node, ProposeError, ReadIndexError, TransferError};
 pub(crate) use ready::{Committed, CommittedEntry, ReadState, Ready, ReadyNumber, WaitForSync};
-pub(crate) use status::{NodeStatus, PeerProgress, PeerState, Role};
+pub(crate) use start::{NodeConfig, NodeError};
+pub(crate) use status::{PeerState, Role};

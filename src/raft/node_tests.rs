@@ -2,10 +2,10 @@
 
 use super::test_cluster::{Chaos, Cluster, config};
 use super::{
-    CommittedEntry, ConfState, EntryKind, HardState, LogEntry, LogPosition, MembershipChange,
-    MembershipError, MessageKind, Node, NodeError, Payload, PeerState, ProposeError,
-    ReadIndexError, RecoveredLog, Role, SeatChange, SnapshotMeta, SplitMix64, TransferError,
-    WaitForSync,
+    CommittedEntry, ConfState, Delivery, EntryKind, HardState, LogEntry, LogPosition,
+    MembershipChange, MembershipError, MessageKind, Node, NodeError, Payload, PeerState,
+    ProposeError, ReadIndexError, RecoveredLog, Role, SeatChange, SnapshotMeta, SplitMix64,
+    TransferError, WaitForSync,
 };
 use crate::base::ids::{Incarnation, LogIndex, Term};
 
@@ -63,6 +63,28 @@ fn what_one_proposes_all_apply() {
         assert_eq!(cluster.node(id).leader(), Some(Incarnation(1)));
         assert_eq!(cluster.node(id).committed(), LogIndex(3));
     }
+}
+
+#[test]
+fn what_a_peer_says_of_the_log_can_be_held_against_it() {
+    let mut cluster = Cluster::led_by_one(&[1]);
+    let index = cluster.propose(1, b"data");
+    cluster.settle();
+    let (node, term) = (cluster.node(1), Term(1));
+    assert_eq!(node.last_position(), LogPosition { index, term });
+    assert_eq!((node.term_at(index), node.term_at(LogIndex(index.0 + 1))), (Some(term), None));
+    cluster.compact(1);
+    let node = cluster.node(1);
+    assert_eq!((node.term_at(index), node.term_at(LogIndex(index.0 - 1))), (Some(term), None));
+}
+
+#[test]
+fn a_member_that_is_not_reached_is_probed() {
+    let mut cluster = Cluster::led_by_one(&[1, 2]);
+    cluster.settle();
+    assert_eq!(cluster.node(1).status().peers[1].state, PeerState::Replicate);
+    cluster.node(1).unreachable(Incarnation(2));
+    assert_eq!(cluster.node(1).status().peers[1].state, PeerState::Probe);
 }
 
 #[test]
@@ -302,7 +324,7 @@ fn a_snapshot_that_did_not_arrive_is_sent_again() {
             if is_snapshot && lost < 3 {
                 let peers = cluster.node(1).status().peers;
                 assert_eq!(peers[2].state, PeerState::Snapshot);
-                cluster.node(1).snapshot_sent(Incarnation(3), Err(()));
+                cluster.node(1).snapshot_sent(Incarnation(3), Delivery::Failed);
                 lost += 1;
             } else {
                 cluster.deliver(&packet).unwrap();

@@ -1,7 +1,13 @@
 //! What is to be done after the state machine moved.
 
 use crate::base::ids::{LogIndex, Term};
-use crate::raft::{LogWrite, MembershipChange, Outgoing, Payload, SnapshotMeta};
+use crate::raft::message;
+use crate::raft::store::{entry_from_crate, hard_state_from_crate};
+use crate::raft::{
+    ConfState, EntryKind, HardState, LogEntry, LogPosition, LogWrite, MembershipChange, Node,
+    Outgoing, Payload, SnapshotMeta,
+};
+use raft::eraftpb::Entry;
 
 /// The number of a `Ready`; rises by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -70,4 +76,172 @@ pub(crate) struct ReadState {
     pub(crate) index: LogIndex,
     /// The context of the question.
     pub(crate) context: Vec<u8>,
+}
+
+/// What was handed out and is not durable yet.
+pub(super) struct Outstanding {
+    number: ReadyNumber,
+    sync: WaitForSync,
+}
+
+/// The way of a `Ready`.
+impl Node {
+    /// What is to be done now, if anything. To be called until it gives none.
+    pub(crate) fn ready(&mut self) -> Option<Ready> {
+        if !self.raw.has_ready() {
+            return None;
+        }
+        let mut ready = self.raw.ready();
+        let number = ReadyNumber(ready.number());
+        let hard_state = ready.hs().map(hard_state_from_crate);
+        if hard_state.is_some_and(|state| self.makes_a_promise(state)) {
+            self.promise = number;
+        }
+        let snapshot = snapshot_meta(&ready);
+        let persist = LogWrite {
+            hard_state,
+            reset: snapshot.as_ref().map(|snapshot| snapshot.position),
+            entries: ready.take_entries().into_iter().map(entry_from_crate).collect(),
+        };
+        let at_once = ready.take_messages();
+        let after_persist = ready.take_persisted_messages();
+        let committed = committed(ready.take_committed_entries());
+        let read_states = ready.take_read_states().into_iter();
+        let sync = if ready.must_sync() { WaitForSync::Yes } else { WaitForSync::No };
+
+        self.take_into_store(&persist, snapshot.clone());
+        self.raw.advance_append_async(ready);
+        self.note_handed_out(snapshot.as_ref(), &committed);
+        self.outstanding.push_back(Outstanding { number, sync });
+        self.skip_what_need_not_wait();
+
+        let mut out = Ready {
+            number,
+            sync,
+            persist,
+            messages: at_once.iter().map(message::encode).collect(),
+            persisted_messages: after_persist.iter().map(message::encode).collect(),
+            snapshot,
+            committed,
+            read_states: read_states
+                .map(|state| ReadState { index: LogIndex(state.index), context: state.request_ctx })
+                .collect(),
+        };
+        self.place_messages(&mut out);
+        Some(out)
+    }
+
+    /// All of `persist` up to this `Ready` is durable.
+    pub(crate) fn persisted(&mut self, number: ReadyNumber) {
+        if number <= self.persisted {
+            return;
+        }
+        let known = self.outstanding.back().is_some_and(|last| number <= last.number);
+        assert!(known, "a ready is durable that was never given out");
+        while self.outstanding.front().is_some_and(|first| first.number <= number) {
+            self.outstanding.pop_front();
+        }
+        self.persisted = number;
+        self.raw.on_persist_ready(number.0);
+        self.skip_what_need_not_wait();
+        self.report_applied();
+    }
+
+    /// The caller has applied all up to `index`.
+    pub(crate) fn advance_applied(&mut self, index: LogIndex) {
+        assert!(index <= self.handed_out, "an entry is applied that was never given out");
+        self.applied = self.applied.max(index);
+        self.report_applied();
+    }
+
+    /// Whether `state` has a term or vote that the disk does not have yet.
+    fn makes_a_promise(&self, state: HardState) -> bool {
+        let before = self.raw.store().hard_state();
+        (before.term, before.vote) != (state.term, state.vote)
+    }
+
+    /// Puts into memory what was handed out to be written: the crate reads it there from now on.
+    fn take_into_store(&mut self, persist: &LogWrite, snapshot: Option<SnapshotMeta>) {
+        let store = self.raw.mut_store();
+        if let Some(snapshot) = snapshot {
+            store.reset_to(snapshot);
+        }
+        store.append(&persist.entries);
+        if let Some(hard_state) = persist.hard_state {
+            store.set_hard_state(hard_state);
+        }
+    }
+
+    /// A `Ready` that waits for nothing counts as durable once all before it are.
+    fn skip_what_need_not_wait(&mut self) {
+        let mut through = None;
+        while let Some(first) = self.outstanding.front()
+            && first.sync == WaitForSync::No
+        {
+            through = Some(first.number);
+            self.outstanding.pop_front();
+        }
+        if let Some(number) = through {
+            self.persisted = number;
+            self.raw.on_persist_ready(number.0);
+        }
+    }
+
+    /// Decides which messages wait for the disk.
+    ///
+    /// A leader's may leave at once (Raft thesis, 10.2.1), but not before its term and vote are durable. The crate
+    /// misses this for a voter that is alone and elects itself: its learners could hear two different leaders of
+    /// one term, if it died and did not remember.
+    fn place_messages(&self, ready: &mut Ready) {
+        if self.persisted < self.promise {
+            ready.persisted_messages.append(&mut ready.messages);
+        } else if self.persisted >= ready.number {
+            ready.messages.append(&mut ready.persisted_messages);
+        }
+    }
+
+    fn note_handed_out(&mut self, snapshot: Option<&SnapshotMeta>, committed: &[Committed]) {
+        if let Some(snapshot) = snapshot {
+            self.handed_out = snapshot.position.index;
+        }
+        for entry in committed {
+            assert!(entry.index.0 == self.handed_out.0 + 1, "a committed entry is missing");
+            self.handed_out = entry.index;
+        }
+    }
+
+    /// Tells the crate what is applied, as far as it is durable: a snapshot can be applied before that.
+    fn report_applied(&mut self) {
+        let log = &self.raw.raft.raft_log;
+        let applied = self.applied.0.min(log.committed).min(log.persisted);
+        if applied > log.applied {
+            self.raw.advance_apply_to(applied);
+        }
+    }
+}
+
+fn snapshot_meta(ready: &raft::Ready) -> Option<SnapshotMeta> {
+    let meta = ready.snapshot().get_metadata();
+    (meta.index != 0).then(|| SnapshotMeta {
+        position: LogPosition { index: LogIndex(meta.index), term: Term(meta.term) },
+        conf_state: ConfState::from_crate(meta.get_conf_state()),
+    })
+}
+
+fn committed(entries: Vec<Entry>) -> Vec<Committed> {
+    entries.into_iter().map(entry_from_crate).map(committed_entry).collect()
+}
+
+fn committed_entry(entry: LogEntry) -> Committed {
+    let LogEntry { index, term, kind, data } = entry;
+    let entry = match kind {
+        EntryKind::Normal if data.is_empty() => CommittedEntry::Empty,
+        EntryKind::Normal => CommittedEntry::Data(data),
+        EntryKind::Membership => match MembershipChange::decode(&data) {
+            Ok(change) => CommittedEntry::Membership(change),
+            // Invariant: `message::decode`, `check_recovered` and `propose_membership` let nothing else in.
+            Err(_) => CommittedEntry::Empty,
+        },
+    };
+    Committed { index, term, entry }
 }

@@ -4,9 +4,9 @@
 //! who applies it.
 
 use super::{
-    Committed, CommittedEntry, HardState, LogEntry, LogWrite, MessageKind, Node, NodeConfig,
-    Outgoing, Payload, ReadState, ReadyNumber, RecoveredLog, SnapshotMeta, SplitMix64, StepError,
-    WaitForSync,
+    Committed, CommittedEntry, Delivery, HardState, LogEntry, LogWrite, MessageKind, Node,
+    NodeConfig, Outgoing, Payload, ReadState, ReadyNumber, RecoveredLog, SnapshotMeta, SplitMix64,
+    StepError,
 };
 use crate::base::ids::{Incarnation, LogIndex, Term};
 use std::collections::{BTreeMap, VecDeque};
@@ -14,7 +14,6 @@ use std::collections::{BTreeMap, VecDeque};
 /// What a member has handed out to be written.
 pub(super) struct Unwritten {
     pub(super) number: ReadyNumber,
-    pub(super) sync: WaitForSync,
     pub(super) persist: LogWrite,
     pub(super) messages: Vec<Outgoing>,
 }
@@ -128,7 +127,6 @@ impl Cluster {
             let member = self.member(id);
             member.unwritten.push_back(Unwritten {
                 number: ready.number,
-                sync: ready.sync,
                 persist: ready.persist,
                 messages: ready.persisted_messages,
             });
@@ -188,20 +186,20 @@ impl Cluster {
         }
         let Some(member) = self.members.get_mut(&to) else { return Ok(()) };
         member.node.step(packet.from, &packet.message.frame)?;
-        self.report(packet, Ok(()));
+        self.report(packet, Delivery::Arrived);
         Ok(())
     }
 
     /// The packet never arrives. Whoever sends a snapshot is told, as by a connection that breaks.
     pub(super) fn lose(&mut self, packet: &Packet) {
-        self.report(packet, Err(()));
+        self.report(packet, Delivery::Failed);
     }
 
-    fn report(&mut self, packet: &Packet, delivered: Result<(), ()>) {
+    fn report(&mut self, packet: &Packet, delivery: Delivery) {
         if let MessageKind::Snapshot(_) = packet.message.kind
             && let Some(sender) = self.members.get_mut(&packet.from)
         {
-            sender.node.snapshot_sent(packet.message.to, delivered);
+            sender.node.snapshot_sent(packet.message.to, delivery);
         }
     }
 

@@ -28,7 +28,8 @@ pub(crate) enum Applied {
     Known,
     /// It took effect.
     Done(Effect),
-    /// The data that it makes are not those that it states: this member must not serve any more.
+    /// The data that it was evaluated on, or that it makes, are not those that it states: this member must not serve
+    /// any more.
     Diverged { stated: Digest, found: Digest },
     /// It changes what the schema in use does not have.
     Unreadable(String),
@@ -39,8 +40,6 @@ pub(crate) enum Applied {
 pub(crate) struct Effect {
     /// The new revision, if running has one, with running as it was before.
     pub(crate) revision: Option<(Revision, Tree)>,
-    /// Sessions that ended.
-    pub(crate) ended: Vec<SessionKey>,
 }
 
 /// What apply needs beside state and entry; it never decides anything.
@@ -118,7 +117,6 @@ fn node_up(state: &mut State, incarnation: Incarnation, boot: Boot, name: &str) 
     let member = Member { incarnation, name: name.to_owned(), boot, floor, ended, session_ids };
     let earlier =
         |session: &SessionKey| session.incarnation == incarnation && session.boot < boot.counter;
-    let over = state.locks.iter().map(|lock| lock.session).filter(earlier).collect();
     state.locks.retain(|lock| !earlier(&lock.session));
     if let Some(pending) = &mut state.confirmed {
         pending.alive.retain(|(alive, counter)| *alive != incarnation || *counter >= boot.counter);
@@ -128,7 +126,7 @@ fn node_up(state: &mut State, incarnation: Incarnation, boot: Boot, name: &str) 
         Some(slot) => *slot = member,
         None => state.members.push(member),
     }
-    Applied::Done(Effect { revision: None, ended: over })
+    Applied::Done(Effect::default())
 }
 
 fn session_ids(state: &mut State, incarnation: Incarnation, boot: u64) -> Applied {
@@ -190,12 +188,16 @@ fn decide(
     }
     let holds = state.revision == decision.base
         && state.schema_id == decision.schema_id
-        && data_digest(&state.shared, schema) == decision.base_digest
         && request.session.is_none_or(|session| state.is_alive(session))
         && locks_allow(state, decision)
         && step_holds(state, decision.confirmed.as_ref());
     if !holds {
         return Applied::Void;
+    }
+    // The proposer was in this term and had applied the same entries: other data here are no conflict, but a fault.
+    let found = data_digest(&state.shared, schema);
+    if found != decision.base_digest {
+        return Applied::Diverged { stated: decision.base_digest, found };
     }
     let before = state.shared.clone();
     match result(state, decision, knowledge) {
@@ -218,7 +220,7 @@ fn decide(
         origin: decision.origin.clone(),
         comment: decision.comment.clone(),
     });
-    Applied::Done(Effect { revision: Some((state.revision, before)), ended: Vec::new() })
+    Applied::Done(Effect { revision: Some((state.revision, before)) })
 }
 
 /// Each lock that the session believes to hold is its own, with that fence; nobody else's covers running. What the
@@ -345,7 +347,7 @@ fn session_end(state: &mut State, session: SessionKey, user: &str, at: WallTime)
     if !state.is_alive(session) {
         return Applied::Void;
     }
-    let mut effect = Effect { revision: None, ended: vec![session] };
+    let mut effect = Effect::default();
     if let Some(pending) = state.confirmed.take_if(|pending| pending.ends_with(session)) {
         let before = std::mem::replace(&mut state.shared, pending.base);
         state.revision = Revision(state.revision.0.saturating_add(1));

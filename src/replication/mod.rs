@@ -4,3 +4,6 @@ pub(crate) mod apply;
 pub(crate) mod entry;
 pub(crate) mod snapshot;
 pub(crate) mod state;
+
+#[cfg(test)]
+mod tests;

@@ -77,10 +77,10 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// The state before the first entry.
-    pub(crate) fn new(schema_id: Digest, shared: Tree) -> Self {
+    /// The state before the first entry. Its schema is none: which one the data are valid under is said by the log.
+    pub(crate) fn new(shared: Tree) -> Self {
         Self {
-            schema_id,
+            schema_id: Digest::default(),
             revision: Revision(0),
             shared,
             members: Vec::new(),

@@ -7,7 +7,7 @@
 
 use super::disk::{Disk, DiskError};
 use super::{take, take_u32, temporary, u64_of, usize_of};
-use crate::base::ids::{Boot, Incarnation};
+use crate::base::ids::{Boot, ClusterId, Incarnation, Lineage};
 use serde::{Deserialize, Serialize};
 
 const FILE: &str = "identity";
@@ -16,18 +16,6 @@ const MAGIC: [u8; 8] = *b"QUORATE\n";
 const FORMAT: u32 = 1;
 /// Bytes of the file: it is far smaller.
 const BYTES_MAX: u64 = 1 << 16;
-
-/// What tells one cluster from all others; drawn by `init`.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
-pub(crate) struct ClusterId(pub(crate) u128);
-
-/// A history of a cluster. A forced takeover begins a new one (PROTOCOL F42).
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
-pub(crate) struct Lineage(pub(crate) u128);
 
 /// Who a member is (PROTOCOL, IDS).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -93,6 +93,8 @@ pub(crate) struct Log {
     pending: Pending,
     /// The next record, its payload behind room for the header.
     buffer: Vec<u8>,
+    /// No spare segment has been asked for since the last one was taken.
+    spare_wanted: bool,
     failed: bool,
 }
 
@@ -127,12 +129,13 @@ impl Log {
             durable: end.state,
             pending,
             buffer: vec![0; HEADER_BYTES],
+            spare_wanted: true,
             failed: false,
         }
     }
 
     /// Takes a write, to become durable with the next `flush`. If the writes that wait leave no room for it in the
-    /// record, they are flushed first.
+    /// record, they are flushed first. On an error the write was not taken.
     pub(crate) fn append(&mut self, write: &LogWrite) -> Result<(), LogError> {
         if self.failed {
             return Err(LogError::Failed);
@@ -191,8 +194,14 @@ impl Log {
     }
 
     /// The last durable entry.
-    pub(crate) fn durable_last(&self) -> LogPosition {
+    #[cfg(test)]
+    pub(super) fn durable_last(&self) -> LogPosition {
         self.durable.last
+    }
+
+    /// Whether it is time for `prepare_spare`: at the start, and after a segment began. Asking takes the answer back.
+    pub(crate) fn take_spare_wanted(&mut self) -> bool {
+        std::mem::take(&mut self.spare_wanted)
     }
 
     /// Bytes that the log takes on the disk: what a snapshot would give back, but for the last segment.
@@ -253,6 +262,7 @@ impl Log {
             return Err(error);
         }
         self.next_segment = number.saturating_add(1);
+        self.spare_wanted = true;
         self.segments.push_back(Segment { number, bytes, index_max: LogIndex(0) });
         self.offset = u64_of(SEGMENT_HEAD_BYTES);
         self.sealed = false;
@@ -326,7 +336,7 @@ impl Pending {
 }
 
 /// Makes the file ready that becomes the next segment, so that the flush that begins it does not wait for megabytes
-/// of zeros. To be called off the agent's thread, at start and after a segment began, by one thread at a time.
+/// of zeros. To be called off the agent's thread when `Log::take_spare_wanted` says so, by one thread at a time.
 pub(crate) fn prepare_spare(disk: &dyn Disk, options: LogOptions) -> Result<(), DiskError> {
     match disk.size(SPARE) {
         Ok(_) => return Ok(()),

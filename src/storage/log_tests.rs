@@ -1,12 +1,11 @@
 //! The log against its promises: what was flushed comes back, whole, or recovery refuses.
 
+use super::log::prepare_spare;
 use super::record::record_len;
+use super::recovery::{RecoveryError, verify};
 use super::segment::{SEGMENT_HEAD_BYTES, segment_file};
 use super::simulated_disk::{SimulatedDisk, Unsynced};
-use super::{
-    Disk, Log, LogError, LogOptions, Recovered, RecoveryError, SnapshotWriter, prepare_spare,
-    recover,
-};
+use super::{Disk, Log, LogError, LogOptions, Recovered, SnapshotWriter, recover};
 use crate::base::ids::{Incarnation, LogIndex, Term};
 use crate::raft::{
     ConfState, EntryKind, HardState, LogEntry, LogPosition, LogWrite, Payload, RecoveredLog,
@@ -106,6 +105,7 @@ fn what_was_flushed_comes_back_and_the_rest_does_not() {
     assert!(log.has_pending());
     assert_eq!(log.durable_last(), LogPosition { index: LogIndex(8), term: Term(2) });
     disk.restart(Unsynced::Lost);
+    assert_eq!(verify(&disk).unwrap(), model(&sample()));
     let mut recovered = open(&disk).unwrap();
     assert_eq!(recovered.raft, model(&sample()));
     write_all(&mut recovered.log, &[entries(9, 12, 3, 100)]);

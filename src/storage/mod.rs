@@ -30,11 +30,11 @@ mod log_tests;
 pub(crate) mod simulated_disk;
 
 pub(crate) use disk::{Disk, DiskError};
-pub(crate) use identity::{ClusterId, Identity, IdentityError, Lineage};
+pub(crate) use identity::{Identity, IdentityError};
 pub(crate) use log::{Log, LogError, LogOptions, prepare_spare};
-pub(crate) use recovery::{Cut, Recovered, RecoveryError, recover};
+pub(crate) use recovery::{Recovered, recover};
 pub(crate) use reserve::Reserve;
-pub(crate) use snapshot::{SnapshotError, SnapshotReader, SnapshotWriter, prune_snapshots};
+pub(crate) use snapshot::{SnapshotReader, SnapshotWriter, prune_snapshots};
 
 /// The file of the finished form of `file` while it is written.
 fn temporary(file: &str) -> String {

@@ -15,6 +15,7 @@
 //! such sector was written, became durable, and was damaged later.
 
 use super::{is_zero, take_u32, take_u64, u64_of, usize_of};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -38,11 +39,11 @@ pub(super) struct RecordId {
 
 /// What is found at a place where a record may begin.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum Found<'a> {
     /// The record that was expected.
     Record {
         /// What it says.
-        payload: Vec<u8>,
+        payload: Cow<'a, [u8]>,
         /// Where the next one begins.
         next: usize,
     },
@@ -95,7 +96,7 @@ pub(super) fn unseal(buffer: &mut Vec<u8>, length: usize, mask: u32) {
 }
 
 /// What is at `at` of a segment whose records should go on with `expected`.
-pub(super) fn find(segment: &[u8], at: usize, expected: RecordId) -> Found {
+pub(super) fn find(segment: &[u8], at: usize, expected: RecordId) -> Found<'_> {
     let rest = segment.get(at..).unwrap_or_default();
     match Header::read(rest) {
         Some(header) => find_with_header(segment, at, &header, expected),
@@ -108,7 +109,12 @@ pub(super) fn find(segment: &[u8], at: usize, expected: RecordId) -> Found {
     }
 }
 
-fn find_with_header(segment: &[u8], at: usize, header: &Header, expected: RecordId) -> Found {
+fn find_with_header<'a>(
+    segment: &'a [u8],
+    at: usize,
+    header: &Header,
+    expected: RecordId,
+) -> Found<'a> {
     if header.id != expected {
         return Found::Damaged("a record is not the one that belongs there");
     }
@@ -154,14 +160,16 @@ impl Header {
     }
 
     /// The payload of the whole record, if it is what was written.
-    fn payload(&self, record: &[u8]) -> Option<Vec<u8>> {
+    fn payload<'a>(&self, record: &'a [u8]) -> Option<Cow<'a, [u8]>> {
         let (payload, rest) = record.get(HEADER_BYTES..)?.split_at_checked(self.length)?;
         let padding = rest.strip_suffix(&END)?;
         if crc32fast::hash(payload) != self.crc || padding.iter().any(|byte| *byte != PADDING) {
             return None;
         }
-        let mut payload = payload.to_vec();
-        combine(&mut payload, self.mask);
+        let mut payload = Cow::Borrowed(payload);
+        if self.mask != 0 {
+            combine(payload.to_mut(), self.mask);
+        }
         Some(payload)
     }
 }
@@ -298,7 +306,7 @@ mod tests {
             for offset in [512, 520, 504, 472, 480, 1016] {
                 let next = offset + record_len(payload.len());
                 let segment = segment(&payload, offset);
-                let expected = Found::Record { payload: payload.clone(), next };
+                let expected = Found::Record { payload: payload.as_slice().into(), next };
                 assert_eq!(find(&segment, offset, ID), expected);
                 assert_eq!(find(&segment, next, ID), Found::Nothing);
             }

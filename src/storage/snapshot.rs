@@ -135,7 +135,6 @@ impl Drop for SnapshotWriter {
 pub(crate) struct SnapshotReader {
     disk: Arc<dyn Disk>,
     position: ReadPosition,
-    meta: SnapshotMeta,
 }
 
 impl SnapshotReader {
@@ -144,13 +143,8 @@ impl SnapshotReader {
         disk: Arc<dyn Disk>,
         index: LogIndex,
     ) -> Result<SnapshotReader, SnapshotError> {
-        let (position, meta) = ReadPosition::open(&*disk, index)?;
-        Ok(SnapshotReader { disk, position, meta })
-    }
-
-    /// What it stands for.
-    pub(crate) fn meta(&self) -> &SnapshotMeta {
-        &self.meta
+        let (position, _) = ReadPosition::open(&*disk, index)?;
+        Ok(SnapshotReader { disk, position })
     }
 
     /// The next bytes of the state; none at the end, which says that all of it was read and valid.

@@ -33,16 +33,6 @@ impl Reader<'_> {
         copy.read_to_end(self)?;
         Ok(copy.out)
     }
-
-    /// Behind an `Event::Start`: the same for the whole element with its attributes.
-    pub(crate) fn copy_element(&mut self) -> Result<String, XmlError> {
-        let own = self.declarations().count();
-        let mut copy = Copy::new(self.scope().len().saturating_sub(own));
-        copy.start(self);
-        copy.read_to_end(self)?;
-        copy.end(self);
-        Ok(copy.out)
-    }
 }
 
 impl<'a> Copy<'a> {
@@ -218,15 +208,5 @@ mod tests {
             assert_eq!(reader.copy_content().as_deref(), Ok(expected), "{document}");
             assert_eq!(reader.next(), Ok(Event::Eof));
         }
-    }
-
-    #[test]
-    fn a_copied_element_keeps_its_own_declarations() {
-        let document = b"<r xmlns='u' xmlns:p='1'><a xmlns:q='2' q:x='p:y'><b/></a></r>";
-        let mut reader = Reader::new(document).unwrap();
-        assert_eq!((reader.next(), reader.next()), (Ok(Event::Start), Ok(Event::Start)));
-        let expected = "<a xmlns=\"u\" xmlns:p=\"1\" xmlns:q=\"2\" q:x=\"p:y\"><b/></a>";
-        assert_eq!(reader.copy_element().as_deref(), Ok(expected));
-        assert_eq!((reader.next(), reader.next()), (Ok(Event::End), Ok(Event::Eof)));
     }
 }

@@ -180,11 +180,6 @@ impl<'a> Reader<'a> {
         self.scope.name(self.binding)
     }
 
-    /// The element is `name` of `namespace`.
-    pub(crate) fn is(&self, namespace: &str, name: &str) -> bool {
-        self.name == name && self.namespace() == Some(namespace)
-    }
-
     /// The element has attributes that are not namespace declarations.
     pub(crate) fn has_attributes(&self) -> bool {
         !self.attributes.is_empty()

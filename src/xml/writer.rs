@@ -59,13 +59,6 @@ impl<'o> Writer<'o> {
         self
     }
 
-    /// XML that was written before and declares every prefix it uses.
-    pub(crate) fn xml(&mut self, xml: &[u8]) -> &mut Self {
-        self.close_tag();
-        self.out.extend_from_slice(xml);
-        self
-    }
-
     /// Ends the element `name`, which was started last: `</name>`, or `/>` if nothing came since.
     pub(crate) fn end(&mut self, name: &str) -> &mut Self {
         if self.open {
@@ -206,11 +199,10 @@ mod tests {
         writer.start("a").default_namespace("urn:a&b").declare("p", "urn:\"p\"");
         writer.attribute("p:x", "1 < 2\t\"&\"\n");
         writer.leaf("b", "<").leaf("c", "").empty("d");
-        writer.start("e").xml(b"<f/>").end("e");
         writer.start("g").content().extend_from_slice(b"<h/>");
         writer.end("g").end("a");
         let expected = "<a xmlns=\"urn:a&amp;b\" xmlns:p=\"urn:&quot;p&quot;\" \
-            p:x=\"1 &lt; 2&#9;&quot;&amp;&quot;&#10;\"><b>&lt;</b><c></c><d/><e><f/></e>\
+            p:x=\"1 &lt; 2&#9;&quot;&amp;&quot;&#10;\"><b>&lt;</b><c></c><d/>\
             <g><h/></g></a>";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }

@@ -45,10 +45,6 @@ pub(crate) enum DataErrorKind {
     OperationFailed,
     /// `data-missing` with `missing-choice` (15.6): the choice's name.
     MissingChoice { choice: String },
-    /// `operation-not-supported`.
-    NotSupported,
-    /// `too-big`: a limit of `base/limits.rs`, named in the message.
-    TooBig,
 }
 
 impl DataError {

@@ -1,7 +1,6 @@
 //! YANG: compiled models, typed data, their encodings.
 
 pub(crate) mod error;
-pub(crate) mod library;
 pub(crate) mod libyang;
 mod lookup;
 pub(crate) mod path;

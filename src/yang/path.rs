@@ -35,9 +35,4 @@ impl InstancePath {
         steps.push(Step { node, selector });
         Self(steps)
     }
-
-    /// One of the two lies at or below the other.
-    pub(crate) fn overlaps(&self, other: &InstancePath) -> bool {
-        self.0.iter().zip(&other.0).all(|(a, b)| a == b)
-    }
 }

@@ -33,10 +33,6 @@ pub(crate) struct Schema {
     pub(crate) nodes: Vec<Node>,
     /// Top-level data nodes, in ascending order.
     pub(crate) top: Vec<NodeId>,
-    /// Operations, in ascending order.
-    pub(crate) rpcs: Vec<NodeId>,
-    /// Top-level notifications, in ascending order.
-    pub(crate) notifications: Vec<NodeId>,
     /// Types, by number.
     pub(crate) types: Vec<Type>,
     /// Identities, by number.
@@ -50,6 +46,8 @@ pub(crate) struct Schema {
     pub(crate) judge: Arc<super::libyang::Judge>,
     /// `find_child` by (parent, name, module): sorted.
     pub(crate) names: NameIndex,
+    /// What a change can do to validity, worked out when it is first asked for.
+    pub(crate) impact: std::sync::OnceLock<super::validate::impact::Impact>,
     /// Every node's tags, made when the first tree is printed.
     pub(crate) tags: std::sync::OnceLock<super::print::Tags>,
 }
@@ -92,7 +90,6 @@ pub(crate) struct Node {
     pub(crate) children: Vec<NodeId>,
     /// The choices around this node inside its parent, outermost first.
     pub(crate) cases: Vec<CaseOf>,
-    pub(crate) status: Status,
     /// Rank of (module name, node name) among all nodes: the order of digests, independent of numbering.
     pub(crate) digest_rank: u32,
     /// `must` statements, in order.
@@ -100,6 +97,7 @@ pub(crate) struct Node {
     /// `when` expressions that hold for this node, also those of its cases, augments and uses.
     pub(crate) whens: Vec<When>,
     /// RFC 8341 `default-deny-all` and `default-deny-write`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "access control reads it"))]
     pub(crate) nacm: NacmExtension,
     /// Actions below this data node.
     pub(crate) actions: Vec<NodeId>,
@@ -140,7 +138,6 @@ pub(crate) struct Leaf {
     pub(crate) mandatory: bool,
     /// The position among the keys of the parent list.
     pub(crate) key: Option<u16>,
-    pub(crate) units: Option<Box<str>>,
 }
 
 /// A leaf-list's facts.
@@ -173,14 +170,6 @@ pub(crate) enum Order {
     User,
 }
 
-/// `status` (RFC 7950, 7.21.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Status {
-    Current,
-    Deprecated,
-    Obsolete,
-}
-
 /// RFC 8341's extensions, as they stand on this very node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NacmExtension {
@@ -201,6 +190,7 @@ pub(crate) struct CaseOf {
 pub(crate) struct ChoiceId(pub(crate) u32);
 
 /// A choice's facts.
+#[allow(dead_code, reason = "facts for validation in our own code; today the judge knows them")]
 pub(crate) struct Choice {
     pub(crate) name: Box<str>,
     pub(crate) module: ModuleId,
@@ -216,6 +206,7 @@ pub(crate) struct Choice {
 pub(crate) type PrefixMap = Box<[(Box<str>, ModuleId)]>;
 
 /// A `must` statement.
+#[allow(dead_code, reason = "facts for validation in our own code; today the judge knows them")]
 pub(crate) struct Must {
     pub(crate) expression: Box<str>,
     /// Names without prefix are those of this module (RFC 7950, 6.4.1).
@@ -226,6 +217,7 @@ pub(crate) struct Must {
 }
 
 /// A `when` expression.
+#[allow(dead_code, reason = "facts for validation in our own code; today the judge knows them")]
 pub(crate) struct When {
     pub(crate) expression: Box<str>,
     /// Names without prefix are those of this module.
@@ -284,6 +276,7 @@ pub(crate) enum Type {
         require_instance: bool,
     },
     /// Values are those of `target_type`.
+    #[allow(dead_code, reason = "facts for validation in our own code; today the judge knows them")]
     Leafref {
         path: Box<str>,
         /// Names without prefix are those of this module.

@@ -1,17 +1,16 @@
 //! The agent driven by hand: every write is durable at once, unless a test says otherwise.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "tests name what they mean")]
-
 mod confirmed;
 mod locks;
 mod participants;
 mod running;
 mod sessions;
+mod start;
 
 use super::effects::Effects;
-use super::event::{Answer, Client, EndCause, ReplyTo, SessionEvent};
+use super::event::{Answer, Client, ReplyTo, SessionEvent};
 use super::slot::Registration;
-use super::{Agent, Parameters};
+use super::{Agent, Parameters, StorageSpace};
 use crate::api::hook::{Call, CallId, HookAnswer, HookCall, ParticipantId};
 use crate::base::ids::{Boot, Incarnation, SessionId, SessionKey};
 use crate::base::time::{Now, Timestamp, WallTime};
@@ -21,7 +20,7 @@ use crate::datastore::store::{Datastores, Presence, RunningAccess};
 use crate::netconf::error::{ErrorInfo, ErrorTag};
 use crate::netconf::operation::{Commit, ConfigSource, Confirmed, Request, TestOption};
 use crate::netconf::state::{Counters, Transport, View};
-use crate::raft::{HardState, LogWrite, Node, NodeConfig, RecoveredLog};
+use crate::raft::{LogWrite, Node, NodeConfig, RecoveredLog};
 use crate::replication::state::State;
 use crate::yang::schema::{Lookup, Schema};
 use crate::yang::tree::{Seed, Text, Tree};
@@ -44,6 +43,8 @@ struct World {
     next_reply: u64,
     answers: BTreeMap<ReplyTo, Answer>,
     hooks: Vec<HookCall>,
+    /// The newest call that is to be answered.
+    question: Option<CallId>,
     view: Option<Arc<View>>,
     ready: bool,
     fatal: Option<String>,
@@ -75,7 +76,7 @@ fn new_agent(
         initial: None,
         participants,
     };
-    let state = State::new(schema.schema_id, Tree::empty(Seed(1)));
+    let state = State::new(Tree::empty(Seed(1)));
     Agent::new(parameters, node, state, base)
 }
 
@@ -97,6 +98,7 @@ impl World {
             next_reply: 1,
             answers: BTreeMap::new(),
             hooks: Vec::new(),
+            question: None,
             view: None,
             ready: false,
             fatal: None,
@@ -131,7 +133,15 @@ impl World {
         for (reply, answer) in effects.answers {
             assert!(self.answers.insert(reply, answer).is_none(), "one answer each");
         }
-        self.hooks.extend(effects.hooks);
+        for hook in effects.hooks {
+            match &hook.call {
+                Call::Rewrite { id, .. } | Call::Validate { id, .. } | Call::Prepare { id, .. } => {
+                    self.question = Some(*id);
+                }
+                Call::Start { .. } | Call::Commit { .. } | Call::Abort => {}
+            }
+            self.hooks.push(hook);
+        }
         if effects.view.is_some() {
             self.view = effects.view;
         }
@@ -141,10 +151,18 @@ impl World {
         }
     }
 
+    /// A restart with other models, and modules named `m` and `n`.
+    fn restart_with(&mut self, modules: &[(&str, &str)]) {
+        self.schema = crate::yang::libyang::compile_for_test(modules);
+        self.restart();
+    }
+
     /// kill -9 and a new start on what was durable.
     fn restart(&mut self) {
         self.boot += 1;
         self.ready = false;
+        self.fatal = None;
+        self.view = None;
         self.answers.clear();
         self.agent =
             new_agent(&self.schema, self.boot, self.log.clone(), self.participants.clone());
@@ -166,11 +184,39 @@ impl World {
         reply
     }
 
+    /// A step whose effects nobody carries out yet: the disk is at work.
+    fn post(&mut self, session: SessionKey, request: Request) -> ReplyTo {
+        let reply = ReplyTo(self.next_reply);
+        self.next_reply += 1;
+        let event = SessionEvent::Request { session, message_id: "1".to_owned(), request };
+        self.agent.step(self.now(), reply, event);
+        reply
+    }
+
+    /// The request is on its way; its answer may come later.
+    fn begin(&mut self, session: SessionKey, request: Request) -> ReplyTo {
+        let reply = self.post(session, request);
+        self.settle();
+        reply
+    }
+
     #[track_caller]
     fn ask(&mut self, session: SessionKey, request: Request) -> Answer {
-        let reply =
-            self.send(SessionEvent::Request { session, message_id: "1".to_owned(), request });
+        let reply = self.begin(session, request);
         self.answers.remove(&reply).expect("an answer")
+    }
+
+    /// The tag of the error that answers `reply`.
+    #[track_caller]
+    fn refused(&self, reply: ReplyTo) -> ErrorTag {
+        let answer = self.answers.get(&reply);
+        let Some(Answer::Errors(errors)) = answer else { panic!("{answer:?} is no error") };
+        errors[0].tag
+    }
+
+    #[track_caller]
+    fn granted(&self, reply: ReplyTo) {
+        assert_eq!(self.answers.get(&reply), Some(&Answer::Ok));
     }
 
     #[track_caller]
@@ -180,20 +226,13 @@ impl World {
 
     #[track_caller]
     fn error(&mut self, session: SessionKey, request: Request) -> (ErrorTag, Vec<ErrorInfo>) {
-        match self.ask(session, request) {
-            Answer::Errors(errors) => (errors[0].tag, errors[0].info.clone()),
-            other => panic!("{other:?} is no error"),
-        }
+        let answer = self.ask(session, request);
+        let Answer::Errors(errors) = answer else { panic!("{answer:?} is no error") };
+        (errors[0].tag, errors[0].info.clone())
     }
 
     fn open(&mut self) -> SessionKey {
-        let reply = self.send(SessionEvent::Open(Client {
-            user: "admin".to_owned(),
-            transport: Transport::Unix,
-            source_host: None,
-            login_time: WallTime(0),
-            counters: Arc::new(Counters::default()),
-        }));
+        let reply = self.send(SessionEvent::Open(client()));
         match self.answers.remove(&reply) {
             Some(Answer::Opened(key)) => key,
             other => panic!("{other:?} opens no session"),
@@ -201,7 +240,7 @@ impl World {
     }
 
     fn end(&mut self, session: SessionKey) {
-        let reply = self.send(SessionEvent::Ended { session, cause: EndCause::Dropped });
+        let reply = self.send(SessionEvent::Ended(session));
         assert_eq!(self.answers.remove(&reply), Some(Answer::Ok));
     }
 
@@ -252,21 +291,32 @@ impl World {
             Call::Validate { .. } => "validate".to_owned(),
             Call::Prepare { .. } => "prepare".to_owned(),
             Call::Commit { revision, .. } => format!("commit {revision}"),
-            Call::Abort { .. } => "abort".to_owned(),
+            Call::Abort => "abort".to_owned(),
         };
         self.hooks.iter().map(|hook| (hook.participant.0, name(&hook.call))).collect()
     }
 
-    /// Answers the open call.
+    /// What the only participant has heard since the last time.
+    fn heard(&mut self) -> String {
+        let calls: Vec<String> = self.calls().into_iter().map(|(_, call)| call).collect();
+        self.hooks.clear();
+        calls.join(", ")
+    }
+
+    /// Answers the newest question.
     fn hook_says(&mut self, answer: HookAnswer) {
-        let id = self.hooks.iter().rev().find_map(|hook| match &hook.call {
-            Call::Rewrite { id, .. } | Call::Validate { id, .. } | Call::Prepare { id, .. } => {
-                Some(*id)
-            }
-            Call::Start { .. } | Call::Commit { .. } | Call::Abort { .. } => None,
-        });
-        self.agent.hook_answered(self.now(), id.expect("a call"), answer);
+        self.agent.hook_answered(self.now(), self.question.expect("a question"), answer);
         self.settle();
+    }
+}
+
+fn client() -> Client {
+    Client {
+        user: "admin".to_owned(),
+        transport: Transport::Unix,
+        source_host: None,
+        login_time: WallTime(0),
+        counters: Arc::new(Counters::default()),
     }
 }
 

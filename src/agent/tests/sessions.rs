@@ -23,13 +23,7 @@ fn more_sessions_than_the_limit_are_refused() {
     for _ in 0..8 {
         world.open();
     }
-    let reply = world.send(SessionEvent::Open(Client {
-        user: "admin".to_owned(),
-        transport: Transport::Unix,
-        source_host: None,
-        login_time: WallTime(0),
-        counters: Arc::new(Counters::default()),
-    }));
+    let reply = world.send(SessionEvent::Open(client()));
     assert!(matches!(world.answers.get(&reply), Some(Answer::Refused(_))));
 }
 
@@ -43,4 +37,22 @@ fn kill_session_ends_another_and_not_oneself() {
     assert_eq!(world.error(killer, kill(SessionId(4_000_000))).0, ErrorTag::InvalidValue);
     world.ok(killer, kill(victim.id));
     world.ok(killer, Request::Lock { target: Datastore::Running });
+}
+
+#[test]
+fn session_ids_last_while_the_disk_is_slow() {
+    let mut world = World::new();
+    world.agent.parameters.sessions_max = 4096;
+    let mut replies = Vec::new();
+    for _ in 0..1024 {
+        let reply = ReplyTo(world.next_reply);
+        world.next_reply += 1;
+        world.agent.step(world.now(), reply, SessionEvent::Open(client()));
+        replies.push(reply);
+    }
+    assert_eq!(world.agent.head.state().map(|head| head.next_session_id), Some(2049));
+    world.settle();
+    let opened = |reply| matches!(world.answers.get(reply), Some(Answer::Opened(_)));
+    assert!(replies.iter().all(opened));
+    world.open();
 }

@@ -30,6 +30,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) sessions: Sessions,
     #[serde(default)]
+    pub(super) storage: Storage,
+    #[serde(default)]
     pub(super) log: Log,
 }
 
@@ -80,6 +82,13 @@ pub(super) struct Sessions {
     pub(super) max: Option<Bounded<1, 65_536>>,
     pub(super) hello_timeout_s: Option<Bounded<1, DAY_S>>,
     pub(super) idle_timeout_s: Option<Bounded<0, 31_536_000>>,
+}
+
+/// `[storage]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Storage {
+    pub(super) snapshot_log_mib: Option<Bounded<1, 65_536>>,
 }
 
 /// `[log]`.

@@ -9,8 +9,8 @@ use self::value::{
     FeatureChoice, LogFormat, LogLevel, Mode, ModuleChoice, RunningAccess, SshListen, UnixListen,
 };
 use crate::base::limits::{
-    HELLO_TIMEOUT_S, OPERATOR_FILE_BYTES_MAX, SESSIONS_MAX, SSH_AUTH_ATTEMPTS_MAX,
-    SSH_AUTH_TIMEOUT_S, SSH_UNAUTHENTICATED_MAX,
+    HELLO_TIMEOUT_S, OPERATOR_FILE_BYTES_MAX, SESSIONS_MAX, SNAPSHOT_LOG_BYTES,
+    SSH_AUTH_ATTEMPTS_MAX, SSH_AUTH_TIMEOUT_S, SSH_UNAUTHENTICATED_MAX,
 };
 use crate::io::password::PasswordHash;
 use russh::keys::PublicKey;
@@ -44,6 +44,7 @@ pub(crate) struct Configuration {
     pub(crate) users: Vec<User>,
     pub(crate) datastores: Datastores,
     pub(crate) sessions: Sessions,
+    pub(crate) storage: Storage,
     pub(crate) log: Log,
 }
 
@@ -88,6 +89,13 @@ pub(crate) struct Sessions {
     pub(crate) hello_timeout_s: u64,
     /// 0: never.
     pub(crate) idle_timeout_s: u64,
+}
+
+/// `[storage]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Storage {
+    /// Bytes by which the log grows from one snapshot to the next.
+    pub(crate) snapshot_log_bytes: u64,
 }
 
 /// The log.
@@ -153,6 +161,7 @@ impl Configuration {
             users: users(file.users)?,
             datastores: Datastores::merge(&file.datastores)?,
             sessions: Sessions::merge(&file.sessions),
+            storage: Storage::merge(&file.storage),
             log: Log::merge(flags.log, &file.log),
             data_dir,
         })
@@ -207,6 +216,13 @@ impl Sessions {
             hello_timeout_s: file.hello_timeout_s.map_or(HELLO_TIMEOUT_S, |s| s.get()),
             idle_timeout_s: file.idle_timeout_s.map_or(0, |s| s.get()),
         }
+    }
+}
+
+impl Storage {
+    fn merge(file: &file::Storage) -> Self {
+        let mib = file.snapshot_log_mib.map(|mib| mib.get().saturating_mul(1 << 20));
+        Self { snapshot_log_bytes: mib.unwrap_or(SNAPSHOT_LOG_BYTES) }
     }
 }
 

@@ -27,6 +27,7 @@ fn all_keys() -> BTreeSet<String> {
         users: _,
         datastores,
         sessions,
+        storage: file::Storage { snapshot_log_mib: _ },
         log,
     } = File::default();
     let file::Ssh {
@@ -70,6 +71,7 @@ fn all_keys() -> BTreeSet<String> {
         "sessions.max",
         "sessions.hello-timeout-s",
         "sessions.idle-timeout-s",
+        "storage.snapshot-log-mib",
         "log.level",
         "log.format",
     ]
@@ -145,7 +147,7 @@ fn everything_can_be_set_in_the_file() {
          unauthenticated-max = 7\n[unix]\npath = 's'\nmode = '0600'\n\
          [[users]]\nname = 'u'\nauthorized-keys = ['{KEY}']\nauthorized-keys-file = 'f'\nadmin = true\n\
          [datastores]\nrunning-access = 'through-candidate'\ncandidate = true\n\
-         [sessions]\nmax = 1\nhello-timeout-s = 2\nidle-timeout-s = 3\n\
+         [sessions]\nmax = 1\nhello-timeout-s = 2\nidle-timeout-s = 3\n[storage]\nsnapshot-log-mib = 5\n\
          [log]\nlevel = 'debug'\nformat = 'untimed'\n"
     );
     let all = load(&text, Overrides::default()).unwrap();
@@ -164,6 +166,7 @@ fn everything_can_be_set_in_the_file() {
     assert_eq!(all.datastores.running_access, RunningAccess::ThroughCandidate);
     assert_eq!((all.sessions.max, all.sessions.hello_timeout_s), (1, 2));
     assert_eq!(all.sessions.idle_timeout_s, 3);
+    assert_eq!(all.storage.snapshot_log_bytes, 5 << 20);
     assert_eq!((all.log.level, all.log.format), (LogLevel::Debug, LogFormat::Untimed));
 }
 
@@ -201,7 +204,7 @@ fn mistakes_are_named_in_one_line() {
         "data-dri = 'x'",
         "/etc/q/q.toml:1: data-dri: unknown field `data-dri`, expected one of `data-dir`, \
          `yang-dirs`, `modules`, `features`, `initial-config`, `ssh`, `unix`, `users`, \
-         `datastores`, `sessions`, `log`",
+         `datastores`, `sessions`, `storage`, `log`",
     );
     check_refused(
         "[ssh]\n\nlisten = 'localhost'\n",

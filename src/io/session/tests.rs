@@ -2,7 +2,7 @@
 
 use super::{SessionLimits, Sessions, caught};
 use crate::agent::event::{Answer, End, EndCause, SessionEvent};
-use crate::base::ids::{Boot, Incarnation, SessionId, SessionKey};
+use crate::base::ids::{Incarnation, SessionId, SessionKey};
 use crate::io::handle::{AgentHandle, Question};
 use crate::io::service::{Peer, Service};
 use crate::io::shutdown::{self, ShutdownSender};
@@ -89,11 +89,11 @@ impl World {
         self.client.write_all(text.as_bytes()).await.unwrap();
     }
 
-    /// The session tells the agent once that it is over, with this cause, and is gone.
+    /// The session tells the agent once that it is over, and is gone, with this cause.
     async fn check_ended(mut self, expected: EndCause) {
         let ended = self.answer(Answer::Ok).await;
-        let SessionEvent::Ended { session, cause } = ended else { panic!("{ended:?}") };
-        assert_eq!((session, cause), (KEY, expected));
+        let SessionEvent::Ended(session) = ended else { panic!("{ended:?}") };
+        assert_eq!(session, KEY);
         assert_eq!(self.session.await.unwrap(), expected);
         assert!(self.questions.recv().await.is_none(), "nothing more is asked");
     }

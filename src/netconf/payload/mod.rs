@@ -17,7 +17,7 @@ use crate::datastore::edit::{DefaultOperation, Edit, EditNode, EditValue, Insert
 use crate::xml::{Content, Event, Reader, XmlError};
 use crate::yang::error::{DataError, DataErrorKind};
 use crate::yang::path::{InstancePath, Selector};
-use crate::yang::schema::{List, Lookup, Node, NodeId, NodeKind, Schema};
+use crate::yang::schema::{List, Lookup, NodeId, NodeKind, Schema};
 use crate::yang::tree::Text;
 use crate::yang::types::ValueError;
 use attributes::Attributes;

@@ -11,8 +11,7 @@ use super::{CompileError, CompileOptions};
 use crate::base::limits::DEPTH_MAX;
 use crate::yang::schema::{
     CaseOf, Choice, ChoiceId, Identity, Leaf, LeafList, List, Module, ModuleId, Must,
-    NacmExtension, NameIndex, Node, NodeId, NodeKind, Order, PrefixMap, Schema, Status, Submodule,
-    Type, When,
+    NacmExtension, Node, NodeId, NodeKind, Order, PrefixMap, Schema, Submodule, Type, When,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,12 +33,11 @@ pub(super) fn schema(
         modules: draft.modules,
         nodes: draft.nodes,
         top: draft.top,
-        rpcs: draft.rpcs,
-        notifications: draft.notifications,
         types: draft.types,
         identities: draft.identities,
         choices: draft.choices,
         judge: Arc::new(Judge::new(context, draft.handles)),
+        impact: std::sync::OnceLock::new(),
         tags: std::sync::OnceLock::new(),
     };
     set_digest_ranks(&mut schema);
@@ -253,7 +251,6 @@ impl<'c> Walk<'_, 'c> {
             config: view.has(ffi::LYS_CONFIG_W),
             children: Vec::new(),
             cases: place.cases.clone(),
-            status: status(view),
             digest_rank: 0,
             musts: self.musts(view),
             whens: self.whens(view, place),
@@ -298,7 +295,6 @@ impl<'c> Walk<'_, 'c> {
                 default: view.defaults().into_iter().next(),
                 mandatory,
                 key: None,
-                units: view.units(),
             }),
             Kind::LeafList => {
                 let (min, max) = view.leaf_list().map_or((0, 0), |raw| (raw.min, raw.max));
@@ -402,16 +398,6 @@ impl<'c> Walk<'_, 'c> {
 /// 0 and the largest number are how libyang says `unbounded`.
 fn bounded(max_elements: u32) -> Option<u32> {
     (max_elements != 0 && max_elements != u32::MAX).then_some(max_elements)
-}
-
-fn status(view: NodeView<'_>) -> Status {
-    if view.has(ffi::LYS_STATUS_OBSLT) {
-        Status::Obsolete
-    } else if view.has(ffi::LYS_STATUS_DEPRC) {
-        Status::Deprecated
-    } else {
-        Status::Current
-    }
 }
 
 /// RFC 8341's extension on this node.

@@ -37,7 +37,6 @@ pub(super) struct Fault {
     pub(super) schema_path: Option<String>,
     pub(super) line: u64,
     pub(super) app_tag: Option<String>,
-    pub(super) code: ffi::LY_VECODE::Type,
 }
 
 /// Modules are found by `Sources` alone and compiled together; yang-library is a module like others; modules that
@@ -172,7 +171,6 @@ impl Context {
             schema_path: optional(item.schema_path),
             line: item.line,
             app_tag: optional(item.apptag),
-            code: item.vecode,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The judge: libyang's type code, and its validation of whole configurations.
 
-use super::context::{Context, Fault};
+use super::context::Context;
 use super::faults;
 use super::locate::DataTree;
 use super::view::NodeView;
@@ -9,7 +9,6 @@ use crate::base::limits::VALIDATION_ERRORS_MAX;
 use crate::yang::error::{DataError, DataErrorKind};
 use crate::yang::schema::Schema;
 use std::ffi::CString;
-use std::ptr;
 use yang2::ffi;
 
 /// Full validation and foreign types.
@@ -17,15 +16,6 @@ use yang2::ffi;
 pub(crate) struct Judge {
     context: Context,
     handles: Vec<Handle>,
-}
-
-/// Which data is validated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ValidateWhat {
-    /// All configuration; state is refused.
-    Configuration,
-    /// Configuration and state.
-    ConfigurationAndState,
 }
 
 /// A type that only libyang's code knows, and a node that has it.
@@ -77,7 +67,7 @@ impl Schema {
     /// # Errors
     /// What is wrong, as section 15 has it: everything that libyang finds, up to `VALIDATION_ERRORS_MAX`, in its
     /// order. Never empty.
-    pub(crate) fn validate(&self, xml: &[u8], what: ValidateWhat) -> Result<(), Vec<DataError>> {
+    pub(crate) fn validate(&self, xml: &[u8]) -> Result<(), Vec<DataError>> {
         let general = |message: &str| vec![DataError::new(DataErrorKind::OperationFailed, message)];
         let Ok(text) = CString::new(xml) else {
             return Err(general("a NUL character is not allowed"));
@@ -86,7 +76,7 @@ impl Schema {
         context.clear_faults();
         let mut tree = DataTree::empty(context);
         let parsed = xml.iter().all(u8::is_ascii_whitespace) || tree.parse(&text);
-        let valid = parsed && tree.validate(what);
+        let valid = parsed && tree.validate();
         let faults = context.take_faults();
         if valid {
             return Ok(());

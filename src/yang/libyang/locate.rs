@@ -1,7 +1,6 @@
 //! A data tree of libyang: parsed, validated, and looked into for where a fault is.
 
 use super::context::Context;
-use super::judge::ValidateWhat;
 use super::view;
 use std::ffi::{CStr, CString};
 use std::ptr;
@@ -39,17 +38,13 @@ impl<'c> DataTree<'c> {
 
     /// Validates the tree; implicit nodes are added to it. False if it is invalid; the faults are in the context's
     /// list.
-    pub(super) fn validate(&mut self, what: ValidateWhat) -> bool {
-        let options = match what {
-            ValidateWhat::Configuration => ffi::LYD_VALIDATE_NO_STATE,
-            ValidateWhat::ConfigurationAndState => 0,
-        };
+    pub(super) fn validate(&mut self) -> bool {
         // SAFETY: the tree is owned and of this context; no difference is asked for.
         let code = unsafe {
             ffi::lyd_validate_all(
                 &raw mut self.root,
                 self.context.as_ptr(),
-                options | ffi::LYD_VALIDATE_MULTI_ERROR,
+                ffi::LYD_VALIDATE_NO_STATE | ffi::LYD_VALIDATE_MULTI_ERROR,
                 ptr::null_mut(),
             )
         };

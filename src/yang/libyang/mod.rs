@@ -20,7 +20,7 @@ mod view_types;
 use super::schema::Schema;
 use std::path::PathBuf;
 
-pub(crate) use judge::{Judge, ValidateWhat};
+pub(crate) use judge::Judge;
 
 /// What to compile.
 #[derive(Debug, Clone, Default)]

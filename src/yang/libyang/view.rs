@@ -393,11 +393,6 @@ impl<'c> NodeView<'c> {
         TypeView::new(self.context, raw)
     }
 
-    pub(super) fn units(self) -> Option<Box<str>> {
-        let leaf = self.leaf()?;
-        optional(self.context, leaf.units)
-    }
-
     /// A leaf's default or a leaf-list's defaults, as libyang canonicalises them.
     pub(super) fn defaults(self) -> Vec<Box<str>> {
         let one;

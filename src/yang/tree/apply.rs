@@ -342,7 +342,7 @@ fn path_of(frames: &[Frame<'_>], last: (NodeId, Option<Key>)) -> KeyPath {
 mod tests {
     use super::{ApplyMismatch, Mismatch};
     use crate::yang::schema::{NodeId, Order};
-    use crate::yang::tree::laws::{CONTAINER, LEAF_A, LIST, USER_LIST, key};
+    use crate::yang::tree::model_tests::{CONTAINER, LEAF_A, LIST, USER_LIST, key};
     use crate::yang::tree::{Child, Container, Entries, KeyPath, Seed, Text, Tree, diff};
 
     const SEED: Seed = Seed(1);

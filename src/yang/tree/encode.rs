@@ -15,7 +15,7 @@
 
 use super::container::Children;
 use super::diff::{Change, Diff, EntriesChange, EntryChange, Existence, Placed};
-use super::{ChildRef, Container, Key, LeafList, List, Tree, entries};
+use super::{ChildRef, Container, Key, LeafList, Tree, entries};
 use super::{NodeNames, Text};
 use crate::yang::schema::NodeId;
 use std::collections::BTreeMap;

@@ -91,16 +91,6 @@ impl<V> Entries<V> {
         Iter(self.pages.iter_from(&steps.map_or_else(|steps| steps, one_further)))
     }
 
-    /// The entries from the first whose key is at least `key` (ordered by system), or from that one (by user; none if
-    /// it is not there), in order.
-    pub(crate) fn iter_from(&self, key: &Key) -> Iter<'_, V> {
-        let steps = match self.order {
-            Order::System => self.pages.search(key).unwrap_or_else(|steps| steps),
-            Order::User => self.anchors.find(&self.pages, key).unwrap_or_else(|| self.pages.end()),
-        };
-        Iter(self.pages.iter_from(&steps))
-    }
-
     /// The content is equal, as can be seen without opening it. False says nothing.
     pub(crate) fn known_equal(&self, other: &Entries<V>) -> bool {
         self.order == other.order

@@ -1,10 +1,11 @@
 //! Trees that are deep or large, and values that are made to be confused.
 
+use super::decode::DecodeError;
 use super::encode::{encode_diff, encode_tree};
-use super::laws::{CONTAINER, LEAF_A, LIST, TestNames, USER_LIST, key};
+use super::model_tests::{CONTAINER, LEAF_A, LIST, TestNames, USER_LIST, key};
 use super::{
-    Change, Child, Container, DecodeError, Diff, Entries, EntriesChange, Key, Place, Seed, Text,
-    Tree, TreeDecoder, decode_diff, diff,
+    Change, Child, Container, Diff, Entries, EntriesChange, Key, Place, Seed, Text, Tree,
+    TreeDecoder, decode_diff, diff,
 };
 use crate::base::limits::DEPTH_MAX;
 use crate::yang::schema::{NodeId, Order};

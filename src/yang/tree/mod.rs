@@ -22,16 +22,17 @@ mod laws;
 mod leafs;
 #[cfg(test)]
 mod limits_tests;
+#[cfg(test)]
+mod model_tests;
 pub(crate) mod names;
 mod order;
 mod pages;
 mod roots;
 mod sequence;
 
-pub(crate) use apply::{ApplyMismatch, Mismatch};
 pub(crate) use container::{Child, ChildRef, Container};
-pub(crate) use decode::{DecodeError, TreeDecoder, decode_diff};
-pub(crate) use diff::{Change, Diff, EntriesChange, EntryChange, Existence, Placed, diff};
+pub(crate) use decode::{TreeDecoder, decode_diff};
+pub(crate) use diff::{Change, Diff, EntriesChange, EntryChange, Existence, diff};
 pub(crate) use encode::{encode_diff, encode_tree};
 pub(crate) use entries::{Entries, Place};
 pub(crate) use key::Key;

@@ -1,8 +1,8 @@
 //! What a diff touches: the roots of its changed subtrees.
 
 use super::diff::{Change, Diff, EntriesChange, EntryChange, Existence};
-use super::{Entries, Key, KeyPath};
-use crate::yang::schema::{NodeId, Order};
+use super::{Key, KeyPath};
+use crate::yang::schema::Order;
 
 /// What is known about the place of a path.
 enum Part<'a> {
@@ -107,7 +107,7 @@ fn entry_path(path: &KeyPath, key: &Key) -> KeyPath {
 #[cfg(test)]
 mod tests {
     use crate::yang::schema::{NodeId, Order};
-    use crate::yang::tree::laws::{CONTAINER, LEAF_A, LIST, USER_LIST, key};
+    use crate::yang::tree::model_tests::{CONTAINER, LEAF_A, LIST, USER_LIST, key};
     use crate::yang::tree::{Child, Container, Entries, KeyPath, Seed, Text, Tree, diff};
 
     type Steps<'a> = &'a [(u32, Option<u8>)];

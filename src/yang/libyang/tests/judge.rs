@@ -2,7 +2,7 @@
 
 use crate::base::limits::DEPTH_MAX;
 use crate::yang::error::{DataError, DataErrorKind};
-use crate::yang::libyang::{ValidateWhat, compile_for_test};
+use crate::yang::libyang::compile_for_test;
 use crate::yang::path::{InstancePath, Selector};
 use crate::yang::schema::Schema;
 use std::sync::{Arc, OnceLock};
@@ -49,7 +49,7 @@ fn schema() -> Arc<Schema> {
 
 fn errors(content: &str) -> Vec<DataError> {
     let xml = format!("<top xmlns=\"urn:t\">{content}</top>");
-    schema().validate(xml.as_bytes(), ValidateWhat::Configuration).err().unwrap_or_default()
+    schema().validate(xml.as_bytes()).err().unwrap_or_default()
 }
 
 /// A path as people write it.
@@ -97,8 +97,8 @@ fn valid_data_is_valid() {
     check("<blob><any xmlns=\"urn:x\">thing</any></blob>", &[]);
     check("<want-few/><few>1</few><conditional>x</conditional>", &[]);
     check("<either>5</either>", &[]);
-    assert_eq!(schema().validate(b"", ValidateWhat::Configuration), Ok(()));
-    assert_eq!(schema().validate(b"\n ", ValidateWhat::Configuration), Ok(()));
+    assert_eq!(schema().validate(b""), Ok(()));
+    assert_eq!(schema().validate(b"\n "), Ok(()));
 }
 
 /// A server with what it must have.
@@ -216,14 +216,12 @@ fn data_of_two_cases_is_a_bad_element() {
 #[test]
 fn state_is_no_configuration() {
     check("<state>x</state>", &["UnknownElement { element: \"state\" } | /top/state | -"]);
-    let xml = b"<top xmlns=\"urn:t\"><state>x</state></top>";
-    assert_eq!(schema().validate(xml, ValidateWhat::ConfigurationAndState), Ok(()));
 }
 
 #[test]
 fn at_the_top_a_parent_has_no_path() {
     let schema = compile_for_test(&[("r", REQUIRED)]);
-    let errors = schema.validate(b"", ValidateWhat::Configuration).unwrap_err();
+    let errors = schema.validate(b"").unwrap_err();
     let shown: Vec<String> = errors.iter().map(|error| show_error(&schema, error)).collect();
     assert_eq!(
         shown,
@@ -243,7 +241,7 @@ fn text_that_is_not_data_is_refused() {
     for xml in
         ["<", "<a", "text", "<top xmlns=\"urn:nothing\"/>", "<top xmlns=\"urn:t\">", "<top/>\0"]
     {
-        let errors = schema().validate(xml.as_bytes(), ValidateWhat::Configuration).unwrap_err();
+        let errors = schema().validate(xml.as_bytes()).unwrap_err();
         assert!(errors.iter().all(|error| !error.message.is_empty()), "{xml}");
     }
 }
@@ -274,7 +272,7 @@ fn threads_do_not_see_each_other() {
                         "<top xmlns=\"urn:t\"><plain-must>{value}</plain-must>{}</top>",
                         server("a", "")
                     );
-                    let result = schema.validate(xml.as_bytes(), ValidateWhat::Configuration);
+                    let result = schema.validate(xml.as_bytes());
                     assert_eq!(result.is_ok(), valid);
                     if let Err(errors) = result {
                         assert_eq!(errors.len(), 1);
@@ -299,7 +297,7 @@ fn nothing_leaks() {
     let schema = schema();
     let round = || {
         for xml in [valid.as_str(), invalid, broken] {
-            drop(schema.validate(xml.as_bytes(), ValidateWhat::Configuration));
+            drop(schema.validate(xml.as_bytes()));
         }
     };
     (0..2_000).for_each(|_| round());

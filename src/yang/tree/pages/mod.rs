@@ -106,11 +106,6 @@ impl<V> Node<V> {
         }
     }
 
-    /// The digest, if it is known.
-    pub(super) fn known_digest(&self) -> Option<&Digest> {
-        self.digest.get()
-    }
-
     /// The digest, made where it is not known: by `page` of rows, by `inner` of a level and the children's digests.
     pub(super) fn digest(
         &self,

@@ -1,25 +1,48 @@
 //! Validity of a whole configuration (RFC 7950, 8.3.3), and what a false `when` removes (8.2).
 
+pub(crate) mod impact;
+mod names;
+#[cfg(test)]
+mod oracle;
+
+use self::impact::Impact;
 use super::error::{DataError, DataErrorKind};
-use super::libyang::ValidateWhat;
 use super::path::{InstancePath, Selector, Step};
 use super::schema::{NodeKind, Schema};
 use super::tree::{Child, ChildRef, Container, Tree};
 use std::sync::Arc;
 
+/// What is known of the tree before a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// It is valid under this schema.
+    Valid,
+    /// Nobody has judged it.
+    Unknown,
+}
+
 /// `after` as it is valid: without the nodes of `before` whose `when` the change made false.
 ///
-/// The compiler's full validation is the judge. A node that the change itself brings under a false `when` is a fault,
+/// A change of what is valid that no constraint can be touched by costs what it changes. Otherwise the compiler's full
+/// validation is the judge. A node that the change itself brings under a false `when` is a fault,
 /// and so is everything else that the judge finds.
 pub(crate) fn settle(
     schema: &Arc<Schema>,
-    before: &Tree,
+    (before, known): (&Tree, Before),
     after: &Tree,
 ) -> Result<Tree, Vec<DataError>> {
+    // Nothing at all is quickly judged.
+    let is_valid = match before.root.is_empty() {
+        true => schema.validate(&[]).is_ok(),
+        false => known == Before::Valid,
+    };
+    if is_valid && Impact::of(schema).is_harmless(before, after) {
+        return Ok(after.clone());
+    }
     let mut settled = after.clone();
     loop {
         let xml = super::print::print_all(schema, &settled);
-        let Err(faults) = schema.validate(&xml, ValidateWhat::Configuration) else {
+        let Err(faults) = schema.validate(&xml) else {
             return Ok(settled);
         };
         let outdated: Vec<&InstancePath> =
@@ -99,7 +122,7 @@ fn remove(schema: &Schema, container: &mut Container, steps: &[Step]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::settle;
+    use super::{Before, settle};
     use crate::yang::libyang::compile_for_test;
     use crate::yang::print::print_all;
     use crate::yang::schema::Schema;
@@ -125,7 +148,8 @@ mod tests {
     fn check(before: &str, after: &str, expected: Option<&str>) {
         let schema = compile_for_test(&[("w", MODEL)]);
         let print = |tree: &Tree| String::from_utf8(print_all(&Arc::clone(&schema), tree)).unwrap();
-        let settled = settle(&schema, &tree(&schema, before), &tree(&schema, after));
+        let settled =
+            settle(&schema, (&tree(&schema, before), Before::Valid), &tree(&schema, after));
         let expected = expected.map(|content| print(&tree(&schema, content)));
         assert_eq!(settled.ok().as_ref().map(print), expected);
     }

@@ -199,11 +199,7 @@ struct Model<'a>(&'a Schema);
 
 impl Model<'_> {
     fn order(&self, id: NodeId) -> Order {
-        match &self.0.node(id).kind {
-            NodeKind::List(list) => list.order,
-            NodeKind::LeafList(items) => items.order,
-            _ => Order::System,
-        }
+        self.0.node(id).elements().map_or(Order::System, |elements| elements.order)
     }
 
     fn edit(&self, before: &[Element], edit: &Edit) -> Option<Vec<Element>> {

@@ -1,7 +1,5 @@
 //! Models and short forms for the tests of payloads and filters.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "tests name what they mean")]
-
 use super::payload::{Operations, PayloadError, read_config};
 use crate::datastore::edit::{DefaultOperation, Edit, EditNode, EditValue};
 use crate::xml::{Event, Reader};
@@ -9,7 +7,7 @@ use crate::yang::libyang::compile_for_test;
 use crate::yang::path::InstancePath;
 use crate::yang::prefixes::Declarations;
 use crate::yang::print::{instance_identifier, print_all};
-use crate::yang::schema::{NodeId, NodeKind, Order, Schema};
+use crate::yang::schema::{NodeId, Order, Schema};
 use crate::yang::tree::{Child, ChildRef, Container, Entries, Seed, Tree};
 use std::sync::{Arc, OnceLock};
 
@@ -112,11 +110,7 @@ pub(super) fn path(schema: &Schema, path: &InstancePath) -> String {
 }
 
 fn order(schema: &Schema, id: NodeId) -> Order {
-    match &schema.node(id).kind {
-        NodeKind::List(list) => list.order,
-        NodeKind::LeafList(leaf_list) => leaf_list.order,
-        _ => Order::System,
-    }
+    schema.node(id).elements().map_or(Order::System, |elements| elements.order)
 }
 
 /// What an edit without operations makes of nothing.

@@ -1,7 +1,7 @@
 //! Finding things in a schema: nodes by name, modules by namespace, keys of entries.
 
 use super::schema::{
-    Identity, IdentityId, Lookup, Module, ModuleId, Node, NodeId, NodeKind, Schema, Type, TypeId,
+    Identity, IdentityId, Lookup, Module, ModuleId, Node, NodeId, Schema, Type, TypeId,
 };
 use super::tree::key::KeyBuilder;
 use super::tree::{Key, Text};
@@ -29,17 +29,7 @@ impl Schema {
 
     /// The key leafs of a list, in the order of its `key` statement; none of anything else.
     pub(crate) fn keys(&self, list: NodeId) -> &[NodeId] {
-        match &self.node(list).kind {
-            NodeKind::List(list) => &list.keys,
-            NodeKind::Container { .. }
-            | NodeKind::Leaf(_)
-            | NodeKind::LeafList(_)
-            | NodeKind::Anydata { .. }
-            | NodeKind::Anyxml { .. }
-            | NodeKind::Rpc { .. }
-            | NodeKind::Action { .. }
-            | NodeKind::Notification => &[],
-        }
+        self.node(list).list().map_or(&[], |list| &list.keys)
     }
 
     /// The node with this number, if the schema has so many. For numbers that come from outside.
@@ -197,17 +187,7 @@ impl Schema {
 
     /// The type of a leaf or leaf-list.
     pub(crate) fn type_of(&self, node: NodeId) -> Option<TypeId> {
-        match &self.node(node).kind {
-            NodeKind::Leaf(leaf) => Some(leaf.type_id),
-            NodeKind::LeafList(leaf_list) => Some(leaf_list.type_id),
-            NodeKind::Container { .. }
-            | NodeKind::List(_)
-            | NodeKind::Anydata { .. }
-            | NodeKind::Anyxml { .. }
-            | NodeKind::Rpc { .. }
-            | NodeKind::Action { .. }
-            | NodeKind::Notification => None,
-        }
+        self.node(node).type_id()
     }
 
     /// The key of a list entry with these canonical key values, in the order of the keys.

@@ -270,17 +270,7 @@ fn tag(schema: &Schema, node: &Node) -> Tag {
         writer.default_namespace(&schema.module(node.module).namespace);
     }
     writer.content();
-    let value = match &node.kind {
-        NodeKind::Leaf(leaf) => value_of(schema, leaf.type_id),
-        NodeKind::LeafList(leaf_list) => value_of(schema, leaf_list.type_id),
-        NodeKind::Container { .. }
-        | NodeKind::List(_)
-        | NodeKind::Anydata { .. }
-        | NodeKind::Anyxml { .. }
-        | NodeKind::Rpc { .. }
-        | NodeKind::Action { .. }
-        | NodeKind::Notification => Value::Plain,
-    };
+    let value = node.type_id().map_or(Value::Plain, |type_id| value_of(schema, type_id));
     let end = Markup::new(format!("</{}>", node.name).as_bytes());
     Tag { start: Markup::new(&start), end, value }
 }

@@ -105,6 +105,45 @@ pub(crate) struct Node {
     pub(crate) notifications: Vec<NodeId>,
 }
 
+impl Node {
+    /// Its facts as a list.
+    pub(crate) fn list(&self) -> Option<&List> {
+        if let NodeKind::List(list) = &self.kind { Some(list) } else { None }
+    }
+
+    /// The type of a leaf or leaf-list.
+    pub(crate) fn type_id(&self) -> Option<TypeId> {
+        match &self.kind {
+            NodeKind::Leaf(leaf) => Some(leaf.type_id),
+            NodeKind::LeafList(leaf_list) => Some(leaf_list.type_id),
+            NodeKind::Container { .. }
+            | NodeKind::List(_)
+            | NodeKind::Anydata { .. }
+            | NodeKind::Anyxml { .. }
+            | NodeKind::Rpc { .. }
+            | NodeKind::Action { .. }
+            | NodeKind::Notification => None,
+        }
+    }
+
+    /// What a list or leaf-list says of its entries.
+    pub(crate) fn elements(&self) -> Option<Elements> {
+        match &self.kind {
+            NodeKind::List(List { order, min_elements, max_elements, .. })
+            | NodeKind::LeafList(LeafList { order, min_elements, max_elements, .. }) => {
+                Some(Elements { order: *order, min: *min_elements, max: *max_elements })
+            }
+            NodeKind::Container { .. }
+            | NodeKind::Leaf(_)
+            | NodeKind::Anydata { .. }
+            | NodeKind::Anyxml { .. }
+            | NodeKind::Rpc { .. }
+            | NodeKind::Action { .. }
+            | NodeKind::Notification => None,
+        }
+    }
+}
+
 /// What a node is.
 pub(crate) enum NodeKind {
     Container {
@@ -161,6 +200,15 @@ pub(crate) struct List {
     pub(crate) max_elements: Option<u32>,
     /// Each `unique` statement as the leafs that it names.
     pub(crate) uniques: Vec<Vec<NodeId>>,
+}
+
+/// What a list or leaf-list says of its entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Elements {
+    pub(crate) order: Order,
+    pub(crate) min: u32,
+    /// `None` is unbounded.
+    pub(crate) max: Option<u32>,
 }
 
 /// `ordered-by` (RFC 7950, 7.7.7).

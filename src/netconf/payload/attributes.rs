@@ -202,17 +202,7 @@ fn boolean(value: &str) -> Option<bool> {
 }
 
 fn order(node: &Node) -> Order {
-    match &node.kind {
-        NodeKind::List(list) => list.order,
-        NodeKind::LeafList(leaf_list) => leaf_list.order,
-        NodeKind::Container { .. }
-        | NodeKind::Leaf(_)
-        | NodeKind::Anydata { .. }
-        | NodeKind::Anyxml { .. }
-        | NodeKind::Rpc { .. }
-        | NodeKind::Action { .. }
-        | NodeKind::Notification => Order::System,
-    }
+    node.elements().map_or(Order::System, |elements| elements.order)
 }
 
 /// The attribute that names the entry before or after which this one goes.

@@ -280,17 +280,7 @@ impl Payload<'_, '_> {
     }
 
     fn list(&self, id: NodeId) -> Option<&List> {
-        match &self.schema.node(id).kind {
-            NodeKind::List(list) => Some(list),
-            NodeKind::Container { .. }
-            | NodeKind::Leaf(_)
-            | NodeKind::LeafList(_)
-            | NodeKind::Anydata { .. }
-            | NodeKind::Anyxml { .. }
-            | NodeKind::Rpc { .. }
-            | NodeKind::Action { .. }
-            | NodeKind::Notification => None,
-        }
+        self.schema.node(id).list()
     }
 
     /// The innermost entry's key values; its frame is `top`, the one around it `outer`.

@@ -24,7 +24,7 @@ use super::context::Fault;
 use super::locate::DataTree;
 use crate::yang::error::{DataError, DataErrorKind};
 use crate::yang::path::{InstancePath, Selector};
-use crate::yang::schema::{NodeId, NodeKind, Schema};
+use crate::yang::schema::{NodeId, Schema};
 use crate::yang::types::ModuleNames;
 use std::collections::BTreeMap;
 
@@ -182,17 +182,7 @@ fn parents_with_few(
     list: NodeId,
     count: usize,
 ) -> Vec<InstancePath> {
-    let least = match &schema.node(list).kind {
-        NodeKind::List(list) => list.min_elements,
-        NodeKind::LeafList(leaf_list) => leaf_list.min_elements,
-        NodeKind::Container { .. }
-        | NodeKind::Leaf(_)
-        | NodeKind::Anydata { .. }
-        | NodeKind::Anyxml { .. }
-        | NodeKind::Rpc { .. }
-        | NodeKind::Action { .. }
-        | NodeKind::Notification => 0,
-    };
+    let least = schema.node(list).elements().map_or(0, |elements| elements.min);
     let Some(parent) = schema.node(list).parent else { return Vec::new() };
     let (parent, child) = (schema.path_names(parent), schema.path_names(list));
     let found = tree.with_few(&parent, &child, least, count.saturating_add(1));

@@ -401,18 +401,7 @@ fn choices(schema: &Schema, children: &[NodeId]) -> BTreeMap<ChoiceId, Vec<NodeI
 }
 
 fn elements_max(node: &Node) -> Option<usize> {
-    let most = match &node.kind {
-        NodeKind::List(list) => list.max_elements,
-        NodeKind::LeafList(list) => list.max_elements,
-        NodeKind::Container { .. }
-        | NodeKind::Leaf(_)
-        | NodeKind::Anydata { .. }
-        | NodeKind::Anyxml { .. }
-        | NodeKind::Rpc { .. }
-        | NodeKind::Action { .. }
-        | NodeKind::Notification => None,
-    };
-    most.and_then(|most| usize::try_from(most).ok())
+    node.elements()?.max.and_then(|most| usize::try_from(most).ok())
 }
 
 fn numbered(schema: &Schema) -> impl Iterator<Item = (NodeId, &Node)> {

@@ -132,11 +132,10 @@ impl Agent {
 fn request_of(body: &Body) -> Option<&RequestHead> {
     match body {
         Body::Decision(decision) => Some(&decision.request),
-        Body::Lock { request, .. } | Body::Unlock { request, .. } => Some(request),
-        Body::NodeUp { .. }
-        | Body::SessionIds { .. }
-        | Body::Schema { .. }
-        | Body::SessionEnd { .. } => None,
+        Body::Lock { request, .. }
+        | Body::Unlock { request, .. }
+        | Body::SessionEnd { request, .. } => Some(request),
+        Body::NodeUp { .. } | Body::SessionIds { .. } | Body::Schema { .. } => None,
     }
 }
 
@@ -146,7 +145,7 @@ fn author(body: &Body) -> (String, Option<crate::base::ids::SessionId>) {
             let request = &decision.request;
             (request.user.clone(), request.session.map(|session| session.id))
         }
-        Body::SessionEnd { session, user, .. } => (user.clone(), Some(session.id)),
+        Body::SessionEnd { request, session } => (request.user.clone(), Some(session.id)),
         Body::NodeUp { .. }
         | Body::SessionIds { .. }
         | Body::Schema { .. }

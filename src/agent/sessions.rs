@@ -1,7 +1,7 @@
 //! Sessions of this node: opening, ending, what an end releases.
 
 use super::event::{Answer, Client, End, EndCause, ReplyTo};
-use super::{Agent, Phase, fault};
+use super::{Agent, Pending, Phase, fault};
 use crate::base::ids::{SessionId, SessionKey};
 use crate::base::limits::SESSION_ID_BLOCK;
 use crate::base::time::Now;
@@ -109,7 +109,7 @@ impl Agent {
         self.sessions_changed = true;
         self.view_is_stale = true;
         self.drop_undecided(now, session);
-        self.end_in_log(now, session, ended.client.user);
+        self.end_in_log(now, session, &ended.client.user);
         self.release_candidate(session);
         if let Some(reply) = reply {
             self.answer_on_head(reply, Answer::Ok);
@@ -117,13 +117,16 @@ impl Agent {
     }
 
     /// If the session has something in the log: its unconfirmed commit is rolled back, its locks are released.
-    fn end_in_log(&mut self, now: Now, session: SessionKey, user: String) {
+    fn end_in_log(&mut self, now: Now, session: SessionKey, user: &str) {
         let logged =
             self.head.state().is_some_and(|head| sessions_of(head).any(|own| own == session));
         if !logged {
             return;
         }
-        if let Err(error) = self.propose(Body::SessionEnd { session, user, at: now.wall }) {
+        let request = self.request_head(None, user, now.wall);
+        let body = Body::SessionEnd { request, session };
+        let pending = Pending { reply: None, candidate: false };
+        if let Err(error) = self.propose_request(body, pending, None) {
             tracing::warn!(%error, session = session.id.0, "the end of a session waits for the log");
         }
     }
@@ -136,7 +139,7 @@ impl Agent {
         };
         let leftovers: Vec<SessionKey> = sessions_of(head).filter(is_left).collect();
         for session in leftovers {
-            self.end_in_log(now, session, String::new());
+            self.end_in_log(now, session, "");
         }
     }
 }

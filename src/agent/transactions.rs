@@ -99,9 +99,6 @@ impl Agent {
     pub(super) fn evaluate(&self, transaction: &Transaction) -> Result<Evaluated, Vec<RpcError>> {
         let head = self.head.state().ok_or_else(no_leader)?;
         let step = admit(head, transaction)?;
-        if self.storage == StorageSpace::Full && !transaction.restores() && !transaction.test_only {
-            return Err(vec![fault::storage_full()]);
-        }
         let (base, before) = (head.revision, head.shared.clone());
         let after = match &transaction.content {
             Content::Edit(edit) => {
@@ -118,6 +115,11 @@ impl Agent {
         };
         let after =
             if transaction.restores() { after } else { self.settle((&before, base), &after)? };
+        let confirms = matches!(step, Some(Step::Confirm { .. }));
+        let ends = transaction.restores() || confirms && diff(&before, &after).is_empty();
+        if self.storage == StorageSpace::Full && !ends && !transaction.test_only {
+            return Err(vec![fault::storage_full()]);
+        }
         Ok(Evaluated { base, before, after, step })
     }
 
@@ -176,7 +178,7 @@ impl Agent {
         }
     }
 
-    fn request_head(
+    pub(super) fn request_head(
         &mut self,
         session: Option<SessionKey>,
         user: &str,
@@ -198,7 +200,7 @@ impl Agent {
     }
 
     /// Proposes a request of this node. On an error nobody is answered.
-    fn propose_request(
+    pub(super) fn propose_request(
         &mut self,
         body: Body,
         pending: Pending,
@@ -206,11 +208,10 @@ impl Agent {
     ) -> Result<(), NotProposed> {
         let txid = match &body {
             Body::Decision(decision) => decision.request.txid,
-            Body::Lock { request, .. } | Body::Unlock { request, .. } => request.txid,
-            Body::NodeUp { .. }
-            | Body::SessionIds { .. }
-            | Body::Schema { .. }
-            | Body::SessionEnd { .. } => {
+            Body::Lock { request, .. }
+            | Body::Unlock { request, .. }
+            | Body::SessionEnd { request, .. } => request.txid,
+            Body::NodeUp { .. } | Body::SessionIds { .. } | Body::Schema { .. } => {
                 return Err(NotProposed::Void);
             }
         };

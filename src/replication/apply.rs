@@ -2,11 +2,8 @@
 
 use super::entry::{Body, Decision, Entry, RequestHead};
 use super::state::{Committed, Lock, LockTarget, Member, State};
-use crate::base::ids::{
-    Boot, Digest, Incarnation, LogIndex, Revision, SessionId, SessionKey, Term, TxId,
-};
+use crate::base::ids::{Boot, Digest, Incarnation, LogIndex, Revision, SessionKey, Term, TxId};
 use crate::base::limits::SESSION_ID_BLOCK;
-use crate::base::time::WallTime;
 use crate::transaction::confirmed::{ConfirmedCommit, Step};
 use crate::yang::schema::Schema;
 use crate::yang::tree::Tree;
@@ -95,7 +92,7 @@ fn apply_body(
         Body::Decision(decision) => decide(state, position, decision, knowledge),
         Body::Lock { request, target } => lock(state, position, request, *target),
         Body::Unlock { request, target } => unlock(state, request, *target),
-        Body::SessionEnd { session, user, at } => session_end(state, *session, user, *at),
+        Body::SessionEnd { request, session } => session_end(state, request, *session),
     }
 }
 
@@ -113,7 +110,7 @@ fn node_up(state: &mut State, incarnation: Incarnation, boot: Boot, name: &str) 
     }
     let session_ids = next_block(state);
     let floor = 0;
-    let ended = imbl::OrdSet::new();
+    let ended = imbl::OrdMap::new();
     let member = Member { incarnation, name: name.to_owned(), boot, floor, ended, session_ids };
     let earlier =
         |session: &SessionKey| session.incarnation == incarnation && session.boot < boot.counter;
@@ -156,6 +153,9 @@ fn is_closed(state: &mut State, request: &RequestHead) -> bool {
     }
     if member.floor < request.low {
         member.floor = request.low;
+        let is_open =
+            |(_, closed_by): &(_, Option<u64>)| closed_by.is_none_or(|seq| seq >= request.low);
+        member.ended = std::mem::take(&mut member.ended).into_iter().filter(is_open).collect();
         forget_control(state, txid.incarnation, (txid.boot, request.low));
     }
     false
@@ -343,8 +343,11 @@ fn unlock(state: &mut State, request: &RequestHead, target: LockTarget) -> Appli
 }
 
 /// A5: rolls back the session's unconfirmed commit, then releases its locks.
-fn session_end(state: &mut State, session: SessionKey, user: &str, at: WallTime) -> Applied {
-    if !state.is_alive(session) {
+fn session_end(state: &mut State, request: &RequestHead, session: SessionKey) -> Applied {
+    if is_closed(state, request) {
+        return Applied::Known;
+    }
+    if !end(state, request.txid, session) {
         return Applied::Void;
     }
     let mut effect = Effect::default();
@@ -356,21 +359,30 @@ fn session_end(state: &mut State, session: SessionKey, user: &str, at: WallTime)
             revision: state.revision,
             txid: None,
             session: Some(session.id),
-            user: user.to_owned(),
-            at,
+            user: request.user.clone(),
+            at: request.at,
             origin: String::new(),
             comment: Some("rollback: the session of the confirmed commit ended".to_owned()),
         });
     }
     state.locks.retain(|lock| lock.session != session);
-    end(state, session);
+    state.control.insert(request.txid);
     Applied::Done(effect)
 }
 
-fn end(state: &mut State, session: SessionKey) {
-    if let Some(member) =
-        state.members.iter_mut().find(|member| member.incarnation == session.incarnation)
-    {
-        member.ended.insert(SessionId(session.id.0));
+/// Remembers that the session is over, and that its member said so if it did. Whether there was anything to remember.
+fn end(state: &mut State, by: TxId, session: SessionKey) -> bool {
+    let Some(member) = state.members.iter_mut().find(|member| {
+        member.incarnation == session.incarnation && member.boot.counter == session.boot
+    }) else {
+        return false;
+    };
+    let closed_by = (by.incarnation == session.incarnation).then_some(by.seq);
+    match member.ended.get(&session.id) {
+        Some(known) if known.is_some() || closed_by.is_none() => false,
+        Some(_) | None => {
+            member.ended.insert(session.id, closed_by);
+            true
+        }
     }
 }

@@ -41,11 +41,11 @@ pub(crate) enum Body {
         request: RequestHead,
         target: LockTarget,
     },
-    /// A session is over: its unconfirmed commit is rolled back, its locks are free, in this order.
+    /// A session is over: its unconfirmed commit is rolled back, its locks are free, in this order. The origin of
+    /// `request` sends nothing more for it (PROTOCOL O3).
     SessionEnd {
+        request: RequestHead,
         session: SessionKey,
-        user: String,
-        at: WallTime,
     },
 }
 

@@ -36,8 +36,10 @@ pub(crate) struct Member {
     pub(crate) boot: Boot,
     /// Requests below this number are closed (PROTOCOL F3).
     pub(crate) floor: u64,
-    /// Ended sessions of the newest boot that had something in the log.
-    pub(crate) ended: imbl::OrdSet<SessionId>,
+    /// Ended sessions of the newest boot, with the number of the member's request that says so: a session is
+    /// forgotten once the floor has passed that, because all that it ever asked for is closed then. `None` until the
+    /// member itself has said so of a session that another one ended.
+    pub(crate) ended: imbl::OrdMap<SessionId, Option<u64>>,
     /// Wire session-ids of the newest boot, from the first to below the second; the last block given.
     pub(crate) session_ids: (u32, u32),
 }
@@ -101,7 +103,7 @@ impl State {
     /// The session belongs to a boot that is the newest of its member, and it has not ended.
     pub(crate) fn is_alive(&self, session: SessionKey) -> bool {
         self.member(session.incarnation).is_some_and(|member| {
-            member.boot.counter == session.boot && !member.ended.contains(&session.id)
+            member.boot.counter == session.boot && !member.ended.contains_key(&session.id)
         })
     }
 

@@ -127,6 +127,17 @@ impl Log {
         Body::Lock { request: self.request(Some(by)), target: LockTarget::Running }
     }
 
+    fn end(&mut self, session: SessionKey) -> Body {
+        Body::SessionEnd { request: self.request(None), session }
+    }
+
+    /// The same, while the request `low` is on its way.
+    fn end_while_open(&mut self, session: SessionKey, low: u64) -> Body {
+        let mut request = self.request(None);
+        request.low = low;
+        Body::SessionEnd { request, session }
+    }
+
     fn unlock(&mut self, by: SessionKey) -> Body {
         Body::Unlock { request: self.request(Some(by)), target: LockTarget::Running }
     }
@@ -134,10 +145,6 @@ impl Log {
     fn generation(&self) -> LogIndex {
         self.state.confirmed.as_ref().map_or(LogIndex(0), |pending| pending.generation)
     }
-}
-
-fn end(session: SessionKey) -> Body {
-    Body::SessionEnd { session, user: "admin".to_owned(), at: WallTime(10) }
 }
 
 fn decide(decision: Decision) -> Body {
@@ -209,9 +216,10 @@ fn a_decision_holds_only_where_it_was_evaluated() {
         decision.held = vec![(LockTarget::Running, fence)];
         if holds { log.done(decide(decision)) } else { log.void(decide(decision)) }
     }
-    log.done(end(two));
-    let decision = log.decision(Some(two), "top=y", None);
-    log.void(decide(decision));
+    let crossing = log.decision(Some(two), "top=y", None);
+    let end = log.end_while_open(two, crossing.request.txid.seq);
+    log.done(end);
+    log.void(decide(crossing));
 }
 
 #[test]
@@ -307,12 +315,33 @@ fn locks_are_granted_as_rfc_6241_says() {
     log.done(lock.clone());
     assert_eq!(log.state.locks[0].fence, LogIndex(log.index));
     log.known(lock);
-    log.done(end(one));
-    log.void(end(one));
+    let crossing = log.lock(one);
+    let Body::Lock { request, .. } = &crossing else { panic!("no lock") };
+    let end = log.end_while_open(one, request.txid.seq);
+    log.done(end.clone());
+    log.known(end);
+    let again = log.end_while_open(one, request.txid.seq);
+    log.void(again);
     assert!(log.state.locks.is_empty() && log.state.confirmed.is_none());
     assert_eq!(log.state.shared, tree(""));
-    let lock = log.lock(one);
-    log.void(lock);
+    log.void(crossing);
+}
+
+/// What a session left in flight is refused: first because it has ended, then because the floor has passed it.
+#[test]
+fn an_ended_session_is_remembered_only_while_something_of_it_can_come() {
+    let mut log = Log::new();
+    for id in 1..=50 {
+        let holder = session(1, id);
+        let lock = log.lock(holder);
+        log.done(lock);
+        let crossing = log.lock(holder);
+        let end = log.end(holder);
+        log.done(end);
+        log.known(crossing);
+        let remembered = log.state.member(NODE).map_or(0, |member| member.ended.len());
+        assert!(remembered <= 1, "{remembered} sessions are remembered");
+    }
 }
 
 #[test]
@@ -327,7 +356,8 @@ fn a_new_boot_ends_the_sessions_of_the_one_before_and_no_other_change() {
     let pending = log.state.confirmed.as_ref().expect("rolled back by an entry of its own");
     assert!(pending.alive.is_empty() && log.state.locks.is_empty());
     assert_eq!(log.state.shared, tree("top=tried"));
-    log.void(end(owner));
+    let end = log.end(owner);
+    log.void(end);
     let old = Boot { counter: 2, nonce: 8 };
     log.void(Body::NodeUp { incarnation: NODE, boot: old, name: String::new() });
     log.void(Body::SessionIds { incarnation: NODE, boot: 1 });
@@ -382,7 +412,7 @@ fn random_entry(log: &mut Log, dice: &mut Dice) -> Body {
     match dice.below(12) {
         0 => log.lock(by),
         1 => log.unlock(by),
-        2 => end(by),
+        2 => log.end(by),
         3 => Body::SessionIds { incarnation: NODE, boot: log.boot },
         4 if dice.below(4) == 0 => {
             log.boot += 1;

@@ -168,6 +168,22 @@ fn a_full_disk_refuses_what_grows_and_lets_go_what_undoes() {
     world.ok(session, edit);
 }
 
+/// It takes less space than the rollback that would come without it.
+#[test]
+fn a_full_disk_lets_a_confirmation_pass_that_changes_nothing() {
+    let mut world = World::new();
+    let session = world.open();
+    world.stage(session, "a", "tried");
+    world.ok(session, confirmed(10, None, None));
+    world.agent.set_storage(StorageSpace::Full);
+    world.stage(session, "b", "7");
+    assert_eq!(world.error(session, commit(None)).0, ErrorTag::ResourceDenied);
+    world.ok(session, Request::DiscardChanges);
+    world.ok(session, commit(None));
+    world.wait(20_000);
+    assert_eq!(world.running(), "a=tried");
+}
+
 #[test]
 fn sources_of_copies_and_validation_are_looked_at_as_a_whole() {
     let mut world = World::new();

@@ -1,10 +1,39 @@
-//! What is to be done, in the order in which it must be done: persist, publish, hooks, answers, ends.
+//! What is to be done, in the order in which it must be done: early messages, persist, publish, hooks,
+//! messages, answers, ends.
 
 use super::event::{Answer, End, ReplyTo};
 use crate::api::hook::HookCall;
+use crate::base::ids::{Incarnation, LogIndex};
+use crate::base::time::Timestamp;
 use crate::netconf::state::View;
 use crate::raft::{LogWrite, ReadyNumber, WaitForSync};
+use crate::replication::message::PeerMessage;
 use std::sync::Arc;
+
+/// A message to another member.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ToPeer {
+    pub(crate) to: Incarnation,
+    pub(crate) message: PeerMessage,
+}
+
+/// A snapshot of this node's disk that a member needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SendSnapshot {
+    pub(crate) to: Incarnation,
+    pub(crate) index: LogIndex,
+    /// To be delivered after the snapshot is durable there.
+    pub(crate) frame: Vec<u8>,
+}
+
+/// Another member and where it listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PeerAddress {
+    pub(crate) incarnation: Incarnation,
+    pub(crate) name: String,
+    /// `host:port` of its peer listener.
+    pub(crate) address: String,
+}
 
 /// The effects of the events since the last ones were taken.
 ///
@@ -12,12 +41,24 @@ use std::sync::Arc;
 /// that follow `Agent::persisted`.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
+    /// To other members: may leave before `persist` is durable (a leader's entries, which followers write meanwhile).
+    pub(crate) early: Vec<ToPeer>,
     /// To be made durable first, in one write, and then reported by `Agent::persisted` with the last number.
     pub(crate) persist: Vec<Persist>,
     /// What readers see from now on.
     pub(crate) view: Option<Arc<View>>,
+    /// Until when this node may answer reads from its view; changes only.
+    pub(crate) lease: Option<Lease>,
     /// Calls of participants, in order for each of them.
     pub(crate) hooks: Vec<HookCall>,
+    /// To other members, after `persist` is durable and `view` is shown.
+    pub(crate) sends: Vec<ToPeer>,
+    /// To be streamed in the background; the outcome goes to `Agent::snapshot_sent`.
+    pub(crate) snapshots: Vec<SendSnapshot>,
+    /// A member waits for a newer snapshot than the one on offer: take one now.
+    pub(crate) snapshot_wanted: bool,
+    /// The other members, when they changed: whom to be connected to.
+    pub(crate) peers: Option<Vec<PeerAddress>>,
     pub(crate) answers: Vec<(ReplyTo, Answer)>,
     /// Sessions to close.
     pub(crate) ends: Vec<End>,
@@ -25,6 +66,15 @@ pub(crate) struct Effects {
     pub(crate) ready: bool,
     /// The agent cannot go on: what to tell the operator.
     pub(crate) fatal: Option<String>,
+}
+
+/// How long a reader may trust the view (PROTOCOL M2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lease {
+    /// A cluster of one: always.
+    Unlimited,
+    /// Until this moment of the node's clock; one that is over for a node without a leader.
+    Until(Timestamp),
 }
 
 /// A durable write and its number.

@@ -1,10 +1,12 @@
 //! What goes into the agent and what comes out.
 
-use crate::base::ids::{SessionId, SessionKey};
+use super::effects::PeerAddress;
+use crate::base::ids::{Digest, Incarnation, SessionId, SessionKey};
 use crate::base::time::WallTime;
 use crate::netconf::error::RpcError;
-use crate::netconf::operation::Request;
+use crate::netconf::operation::{ClusterRequest, Request};
 use crate::netconf::state::{Counters, Transport};
+use crate::replication::state::Authority;
 use std::sync::Arc;
 
 /// Whom an answer goes to: a number that the shell gave with the question.
@@ -19,7 +21,38 @@ pub(crate) struct Client {
     /// An address for people, if there is one.
     pub(crate) source_host: Option<String>,
     pub(crate) login_time: WallTime,
+    /// May use the operations of our cluster module.
+    pub(crate) admin: bool,
     pub(crate) counters: Arc<Counters>,
+}
+
+/// Chance and keys for one cluster operation: the agent has none of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fresh {
+    pub(crate) random: [u8; 16],
+    /// For `cluster-init`: a new certificate authority.
+    pub(crate) authority: Option<Authority>,
+}
+
+/// What a node says that wants a seat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct JoinRequest {
+    /// The secret of the token.
+    pub(crate) secret: [u8; 16],
+    pub(crate) name: String,
+    /// `host:port` of its peer listener.
+    pub(crate) address: String,
+    pub(crate) version: String,
+    pub(crate) schema_id: Digest,
+}
+
+/// What a node gets with its seat. Secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Admission {
+    pub(crate) incarnation: Incarnation,
+    /// Signs the node's certificate, at the member that admits it; does not leave it by this way.
+    pub(crate) authority: Authority,
+    pub(crate) members: Vec<PeerAddress>,
 }
 
 /// Why a session ended.
@@ -44,6 +77,10 @@ pub(crate) enum Answer {
     Refused(String),
     /// `<ok/>`: what it promises is durable.
     Ok,
+    /// Elements of the reply to an operation of our cluster module, by name, each with its text.
+    Output(Vec<(&'static str, String)>),
+    /// To `SessionEvent::Join`: the member has a seat.
+    Admitted(Box<Admission>),
     /// Errors in the order in which they are to be reported; at least one. Nothing was changed, unless the error is
     /// `quorate:outcome-unknown`.
     Errors(Vec<RpcError>),
@@ -59,6 +96,15 @@ pub(crate) enum SessionEvent {
         message_id: String,
         request: Request,
     },
+    /// An operation of our cluster module.
+    Cluster {
+        session: SessionKey,
+        request: ClusterRequest,
+        /// What the shell drew for it.
+        fresh: Fresh,
+    },
+    /// A node that has no seat yet asks for one, over the peers' transport. Answered with `Admitted` or `Refused`.
+    Join(JoinRequest),
     /// The session is over. Answered when its locks are free and its unconfirmed commit is rolled back.
     Ended(SessionKey),
 }

@@ -26,7 +26,8 @@ use crate::base::time::{Now, Timestamp};
 use crate::datastore::edit::Edit;
 use crate::datastore::store::Datastores;
 use crate::netconf::state::{LockState, SessionState, View};
-use crate::raft::{LogPosition, Ready, ReadyNumber, SnapshotMeta};
+use crate::raft::{Delivery, LogPosition, Ready, ReadyNumber, SnapshotMeta};
+use crate::replication::message::PeerMessage;
 use crate::replication::state::{LockTarget, State};
 use crate::yang::schema::Schema;
 use candidate::NodeCandidate;
@@ -164,9 +165,39 @@ impl Agent {
                 tracing::debug!(session = session.id.0, message_id, "request");
                 self.request(now, (reply, session), request);
             }
+            SessionEvent::Cluster { .. } | SessionEvent::Join(_) => {
+                self.answer(reply, Answer::Refused("not yet".to_owned()));
+            }
             SessionEvent::Ended(session) => self.end_session(now, session, Some(reply)),
         }
     }
+
+    /// Takes in a message of the member that the connection is authenticated for.
+    pub(crate) fn peer(&mut self, _now: Now, _from: Incarnation, _message: PeerMessage) {}
+
+    /// A connection to the member is there, in both lanes.
+    pub(crate) fn peer_connected(&mut self, _now: Now, _peer: Incarnation) {}
+
+    /// The connection to the member broke. It was reset, or nothing was heard in time.
+    pub(crate) fn peer_lost(&mut self, _now: Now, _peer: Incarnation) {}
+
+    /// Takes in a snapshot that has arrived from `from` and is durable, with the state that it holds and the frame
+    /// that came after it.
+    pub(crate) fn snapshot_arrived(
+        &mut self,
+        _now: Now,
+        _from: Incarnation,
+        _meta: SnapshotMeta,
+        _state: State,
+        _frame: &[u8],
+    ) {
+    }
+
+    /// How the sending of a snapshot ended.
+    pub(crate) fn snapshot_sent(&mut self, _now: Now, _to: Incarnation, _delivery: Delivery) {}
+
+    /// Bytes of a snapshot that have arrived, of how many: for the operator.
+    pub(crate) fn snapshot_progress(&mut self, _arrived: u64, _of: u64) {}
 
     /// Takes in what a participant answers to a call.
     pub(crate) fn hook_answered(&mut self, now: Now, call: CallId, answer: HookAnswer) {
@@ -248,6 +279,7 @@ impl Agent {
             startup: None,
             sessions: Arc::clone(&self.session_states),
             locks: self.lock_states(),
+            cluster: Arc::default(),
         }
     }
 

@@ -2,4 +2,5 @@
 
 pub(crate) mod ids;
 pub(crate) mod limits;
+pub(crate) mod policy;
 pub(crate) mod time;

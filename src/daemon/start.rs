@@ -176,6 +176,7 @@ fn view_of(state: &State, datastores: Datastores) -> View {
         startup: None,
         sessions: Arc::default(),
         locks: Vec::new(),
+        cluster: Arc::default(),
     }
 }
 

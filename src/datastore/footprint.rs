@@ -22,7 +22,7 @@ pub(super) type Step = (NodeId, Option<Key>);
 ///
 /// Invariant: no root lies in another; at most `FOOTPRINT_ROOTS_MAX`, beyond which the deepest are widened to their
 /// parents.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Footprint {
     /// With the node that chose the case, where the root stands for a choice.
     roots: BTreeMap<Vec<Step>, Option<NodeId>>,

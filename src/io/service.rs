@@ -12,6 +12,8 @@ pub(crate) struct Peer {
     pub(crate) transport: Transport,
     /// An address for people, if there is one.
     pub(crate) source_host: Option<String>,
+    /// May use the operations of our cluster module.
+    pub(crate) admin: bool,
 }
 
 /// Serves clients. The one for production is `session::Sessions`.

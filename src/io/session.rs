@@ -102,6 +102,7 @@ impl Service for Sessions {
             transport: peer.transport,
             source_host: peer.source_host.clone(),
             login_time: clock::wall(),
+            admin: peer.admin,
             counters: Arc::clone(&counters),
         };
         // From before it is open, so that no word about it is missed.
@@ -274,7 +275,10 @@ where
         let outcome = match self.sessions.agent.ask(event).await {
             Some(Answer::Ok) => Ok(()),
             Some(Answer::Errors(errors)) => Err(errors),
-            Some(Answer::Opened(_) | Answer::Refused(_)) | None => return Err(Ending::AgentGone),
+            Some(
+                Answer::Opened(_) | Answer::Refused(_) | Answer::Output(_) | Answer::Admitted(_),
+            )
+            | None => return Err(Ending::AgentGone),
         };
         let reply = self.machine.answered(outcome);
         self.write(&reply).await

@@ -100,8 +100,8 @@ impl<S: Service> UnixServer<S> {
 }
 
 async fn serve_one<S: Service>(service: S, stream: UnixStream) {
-    let user = match stream.peer_cred() {
-        Ok(credentials) => user_of(credentials.uid()),
+    let (user, admin) = match stream.peer_cred() {
+        Ok(credentials) => (user_of(credentials.uid()), credentials.uid() == 0),
         Err(error) => {
             tracing::warn!(%error, "cannot tell who opened a local connection");
             return;
@@ -110,7 +110,7 @@ async fn serve_one<S: Service>(service: S, stream: UnixStream) {
     if let Err(error) = set_socket_send_buffer_size(&stream, SEND_BUFFER_BYTES) {
         tracing::debug!(%error, "a local connection keeps its small buffer");
     }
-    let peer = Peer { user, transport: Transport::Unix, source_host: None };
+    let peer = Peer { user, transport: Transport::Unix, source_host: None, admin };
     let (reader, writer) = stream.into_split();
     let cause = service.serve(peer, reader, writer, std::future::pending()).await;
     tracing::debug!(?cause, "local connection closed");
@@ -224,8 +224,9 @@ mod tests {
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.unwrap();
         assert_eq!(answer, "hello");
-        let user = user_of(rustix::process::getuid().as_raw());
-        let expected = Peer { user, transport: Transport::Unix, source_host: None };
+        let uid = rustix::process::getuid().as_raw();
+        let (user, admin) = (user_of(uid), uid == 0);
+        let expected = Peer { user, transport: Transport::Unix, source_host: None, admin };
         assert_eq!(*echo.0.lock().unwrap(), [expected]);
 
         stop.request();

@@ -1,6 +1,7 @@
 //! Operations as typed requests: what a `<rpc>` asks for.
 
 use crate::base::ids::SessionId;
+use crate::base::policy::Policy;
 use crate::datastore::edit::Edit;
 pub(crate) use crate::datastore::store::Datastore;
 
@@ -29,6 +30,37 @@ pub(crate) enum Request {
     CancelCommit { persist_id: Option<String> },
     /// RFC 6241, 8.6.4.1.
     Validate { source: ConfigSource },
+}
+
+/// An operation of our cluster module (`yang/quorate-cluster.yang`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ClusterRequest {
+    /// Makes of a cluster of one one that others can join: names it and creates its authority.
+    Init { name: String, address: String },
+    /// A token with which one node can join. The reply has `token`.
+    Token { valid_for_s: u32 },
+    /// A member leaves: without a name the one that is asked. It has no seat when the reply comes.
+    Remove { member: Option<String> },
+    /// Another voter leads when the reply comes; without a name the best one.
+    TransferLeadership { to: Option<String> },
+    /// How transactions are acknowledged and decided.
+    SetPolicy { policy: Policy },
+    /// What became of a transaction. The reply has `outcome` (`committed`, `never`, `expired` or `open`) and, for a
+    /// committed one, `revision`.
+    Outcome { transaction: TransactionName },
+    /// Running becomes what it was at this revision, as a commit of its own.
+    Rollback { revision: u64 },
+}
+
+/// How a transaction is named by who asks for its outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TransactionName {
+    /// The text of a `TxId`.
+    Id(String),
+    /// A request by its session and message-id.
+    Message { session: SessionId, message_id: String },
+    /// The client's `transaction-id` attribute.
+    Client(String),
 }
 
 /// Where configuration comes from.

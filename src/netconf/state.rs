@@ -16,6 +16,94 @@ pub(crate) struct View {
     /// Open sessions by id.
     pub(crate) sessions: Arc<Vec<SessionState>>,
     pub(crate) locks: Vec<LockState>,
+    pub(crate) cluster: Arc<ClusterState>,
+}
+
+/// The cluster as this node sees it, from memory.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct ClusterState {
+    /// Empty before `cluster-init`.
+    pub(crate) cluster_name: String,
+    pub(crate) cluster_id: u128,
+    pub(crate) lineage: u128,
+    pub(crate) node_name: String,
+    pub(crate) incarnation: u64,
+    pub(crate) boot: u64,
+    pub(crate) phase: NodePhase,
+    pub(crate) role: &'static str,
+    pub(crate) term: u64,
+    pub(crate) leader: Option<String>,
+    pub(crate) voted_for: Option<String>,
+    pub(crate) policy: crate::base::policy::Policy,
+    pub(crate) first_index: u64,
+    pub(crate) last_index: u64,
+    pub(crate) last_term: u64,
+    pub(crate) commit_index: u64,
+    pub(crate) applied_index: u64,
+    pub(crate) snapshot_index: u64,
+    pub(crate) revision: u64,
+    /// Of the configuration; hexadecimal.
+    pub(crate) digest: String,
+    pub(crate) schema_id: String,
+    pub(crate) members: Vec<MemberState>,
+    pub(crate) committed: u64,
+    pub(crate) failed: u64,
+    pub(crate) queue: u64,
+    pub(crate) leadership_changes: u64,
+    pub(crate) last_leadership_change: Option<WallTime>,
+    pub(crate) last_commit: Option<WallTime>,
+    /// Bytes of a snapshot that have arrived, of how many, while the node joins.
+    pub(crate) join_progress: Option<(u64, u64)>,
+    pub(crate) history: Vec<HistoryLine>,
+}
+
+/// How far a node has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum NodePhase {
+    #[default]
+    Recovering,
+    Joining,
+    Syncing,
+    Subscribers,
+    Ready,
+    /// Without a leader: reads only, if at all.
+    Stale,
+    Stopped,
+}
+
+/// A member of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct MemberState {
+    pub(crate) name: String,
+    pub(crate) incarnation: u64,
+    pub(crate) address: String,
+    pub(crate) voter: bool,
+    /// It has been heard lately.
+    pub(crate) active: bool,
+    pub(crate) last_contact_ms: Option<u64>,
+    /// Only where this node leads.
+    pub(crate) progress: Option<MemberProgress>,
+}
+
+/// How far a member is, as the leader knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct MemberProgress {
+    pub(crate) matched: u64,
+    pub(crate) lag: u64,
+    /// `probe`, `replicate` or `snapshot`.
+    pub(crate) state: &'static str,
+}
+
+/// One line of the commit history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HistoryLine {
+    pub(crate) revision: u64,
+    pub(crate) transaction: String,
+    pub(crate) user: String,
+    pub(crate) session: Option<SessionId>,
+    pub(crate) at: WallTime,
+    pub(crate) origin: String,
+    pub(crate) comment: Option<String>,
 }
 
 /// One open session (RFC 6022, 2.1.4).

@@ -90,6 +90,7 @@ pub(crate) fn view() -> View {
         startup: None,
         sessions: Arc::new(vec![session]),
         locks: vec![lock],
+        cluster: Arc::default(),
     }
 }
 

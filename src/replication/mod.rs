@@ -2,6 +2,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod entry;
+pub(crate) mod message;
 pub(crate) mod snapshot;
 pub(crate) mod state;
 

@@ -9,6 +9,22 @@ use crate::transaction::confirmed::ConfirmedCommit;
 use crate::yang::tree::Tree;
 use serde::{Deserialize, Serialize};
 
+/// The certificate authority of the cluster. The key is secret.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Authority {
+    /// DER.
+    pub(crate) certificate: Vec<u8>,
+    /// PKCS #8, DER.
+    pub(crate) key: Vec<u8>,
+}
+
+/// Without the key.
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authority").finish_non_exhaustive()
+    }
+}
+
 /// What can be locked in the log. The candidate and its lock are the node's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum LockTarget {

@@ -60,7 +60,7 @@ pub(crate) enum RollbackCause {
 }
 
 /// What a `<commit>` asks of confirmed commit.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Ask {
     /// `<confirmed/>`: timeout in seconds and `<persist>`.
     pub(crate) confirmed: Option<(u32, Option<String>)>,

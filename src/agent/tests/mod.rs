@@ -315,6 +315,7 @@ fn client() -> Client {
         user: "admin".to_owned(),
         transport: Transport::Unix,
         source_host: None,
+        admin: true,
         login_time: WallTime(0),
         counters: Arc::new(Counters::default()),
     }

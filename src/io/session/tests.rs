@@ -47,7 +47,12 @@ fn start(limits: SessionLimits) -> World {
     let agent = AgentHandle::new(asking, views, ends.clone());
     let sessions = Sessions::new(agent, server(ALL_FEATURES), limits, shutdown);
     let (gone, is_gone) = oneshot::channel::<()>();
-    let peer = Peer { user: "admin".to_owned(), transport: Transport::Unix, source_host: None };
+    let peer = Peer {
+        user: "admin".to_owned(),
+        transport: Transport::Unix,
+        source_host: None,
+        admin: true,
+    };
     let session = tokio::spawn(async move {
         let (reader, writer) = tokio::io::split(ours);
         let gone = async move {

@@ -252,6 +252,7 @@ async fn a_session_gets_the_user_and_its_end_has_a_status() {
         let expected = Peer {
             user: "admin".to_owned(),
             transport: Transport::Ssh,
+            admin: false,
             source_host: Some("127.0.0.1".to_owned()),
         };
         assert_eq!(*server.service.peers.lock().unwrap(), [expected]);

@@ -1,0 +1,13 @@
+//! What operators choose for the whole cluster.
+
+/// The policy presets (PROTOCOL, Terms).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub(crate) enum Policy {
+    /// After ok every member that answers reads has the change.
+    #[default]
+    Synchronous,
+    /// After ok a majority has it.
+    Majority,
+    /// Every member must be there, agree, and have it.
+    FullySynchronous,
+}

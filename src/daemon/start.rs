@@ -15,6 +15,7 @@ use crate::io::disk::RealDisk;
 use crate::io::random;
 use crate::netconf::state::View;
 use crate::raft::{Node, NodeConfig, RecoveredLog};
+use crate::replication::snapshot::Decoder;
 use crate::replication::state::State;
 use crate::storage::{
     Disk, Identity, IdentityError, LogOptions, Recovered, Reserve, SnapshotReader, recover,
@@ -161,12 +162,12 @@ fn recovered_state(
         return Ok(State::new(Tree::empty(seed)));
     };
     let mut reader = SnapshotReader::open(Arc::clone(disk), snapshot.position.index)?;
-    let mut bytes = Vec::new();
+    let misfit = "the stored configuration does not fit the models";
+    let mut decoder = Decoder::new(schema);
     while let Some(piece) = reader.read()? {
-        bytes.extend_from_slice(&piece);
+        decoder.push(&piece).context(misfit)?;
     }
-    crate::replication::snapshot::decode(&bytes, schema)
-        .context("the stored configuration does not fit the models")
+    decoder.finish().context(misfit)
 }
 
 fn view_of(state: &State, datastores: Datastores) -> View {

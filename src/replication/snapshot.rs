@@ -13,6 +13,10 @@ use serde::{Deserialize, Serialize};
 const MAGIC: &[u8; 4] = b"QRS1";
 /// Bytes of one piece of a tree.
 const PIECE_BYTES_MAX: usize = 1 << 20;
+/// The magic and the length of the head.
+const START_BYTES: usize = 12;
+/// The length of a piece.
+const LENGTH_BYTES: usize = 4;
 
 #[derive(Serialize, Deserialize)]
 struct Head {
@@ -96,56 +100,151 @@ fn write_tree(tree: &Tree, schema: &Schema, write: &mut dyn FnMut(&[u8])) {
     write(&0_u32.to_le_bytes());
 }
 
-fn read_tree(input: &mut &[u8], seed: Seed, schema: &Schema) -> Result<Tree, SnapshotError> {
-    let mut decoder = TreeDecoder::new(schema, seed);
-    loop {
-        let short = || error("it ends too early");
-        let (length, rest) = input.split_first_chunk::<4>().ok_or_else(short)?;
-        let length = usize::try_from(u32::from_le_bytes(*length)).map_err(error)?;
-        let (piece, rest) = rest.split_at_checked(length).ok_or_else(short)?;
-        *input = rest;
-        if piece.is_empty() {
-            return decoder.finish().map_err(error);
-        }
-        decoder.push(piece).map_err(error)?;
-    }
+/// The state that `bytes` hold.
+#[cfg(test)]
+pub(crate) fn decode(bytes: &[u8], schema: &Schema) -> Result<State, SnapshotError> {
+    let mut decoder = Decoder::new(schema);
+    decoder.push(bytes)?;
+    decoder.finish()
 }
 
-/// The state that `bytes` hold.
-pub(crate) fn decode(bytes: &[u8], schema: &Schema) -> Result<State, SnapshotError> {
-    let short = || error("it ends too early");
-    let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| error("it does not begin like one"))?;
-    let (length, rest) = rest.split_first_chunk::<8>().ok_or_else(short)?;
-    let length = usize::try_from(u64::from_le_bytes(*length)).map_err(error)?;
-    let (head, rest) = rest.split_at_checked(length).ok_or_else(short)?;
-    let head: Head = postcard::from_bytes(head).map_err(error)?;
-    let mut rest = rest;
-    let shared = read_tree(&mut rest, head.seed, schema)?;
-    let confirmed = match head.confirmed {
-        Some(pending) => Some(ConfirmedCommit {
-            generation: pending.generation,
-            persist_id: pending.persist_id,
-            owner: pending.owner,
-            base: read_tree(&mut rest, head.seed, schema)?,
-            base_revision: pending.base_revision,
-            timeout_s: pending.timeout_s,
-            alive: pending.alive,
-        }),
-        None => None,
-    };
-    if !rest.is_empty() {
-        return Err(error("something follows its end"));
+/// Reads a snapshot as its bytes come, however they are divided. No more than a piece of it is in memory beside what
+/// is made of it.
+pub(crate) struct Decoder<'a> {
+    schema: &'a Schema,
+    /// What has come and is not a whole part yet.
+    buffer: Vec<u8>,
+    expected: Expected,
+    head: Option<Head>,
+    tree: Option<TreeDecoder<'a>>,
+    /// Running, then the tree that a pending confirmed commit restores.
+    trees: Vec<Tree>,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    /// The magic, and the length of the head.
+    Start,
+    Head(usize),
+    /// The length of a piece of a tree.
+    Length,
+    Piece(usize),
+    End,
+}
+
+impl<'a> Decoder<'a> {
+    /// Nothing has come yet. Trees get the numbers of `schema`.
+    pub(crate) fn new(schema: &'a Schema) -> Self {
+        let (buffer, trees) = (Vec::new(), Vec::new());
+        Self { schema, buffer, expected: Expected::Start, head: None, tree: None, trees }
     }
-    Ok(State {
-        schema_id: head.schema_id,
-        revision: head.revision,
-        shared,
-        members: head.members,
-        locks: head.locks,
-        confirmed,
-        outcomes: head.outcomes.into_iter().collect(),
-        control: head.control.into_iter().collect(),
-        history: head.history.into_iter().collect(),
-        next_session_id: head.next_session_id,
-    })
+
+    /// Takes in the next bytes.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        self.buffer.extend_from_slice(bytes);
+        let buffer = std::mem::take(&mut self.buffer);
+        let mut rest = buffer.as_slice();
+        while let Some((part, after)) = rest.split_at_checked(self.wanted()) {
+            if self.expected == Expected::End {
+                break;
+            }
+            self.take(part)?;
+            rest = after;
+        }
+        if self.expected == Expected::End && !rest.is_empty() {
+            return Err(error("something follows its end"));
+        }
+        self.buffer = rest.to_vec();
+        Ok(())
+    }
+
+    /// All has come: the state.
+    pub(crate) fn finish(self) -> Result<State, SnapshotError> {
+        let short = || error("it ends too early");
+        let head = self.head.filter(|_| self.expected == Expected::End).ok_or_else(short)?;
+        let mut trees = self.trees.into_iter();
+        let shared = trees.next().ok_or_else(short)?;
+        let confirmed = match head.confirmed {
+            Some(pending) => Some(ConfirmedCommit {
+                generation: pending.generation,
+                persist_id: pending.persist_id,
+                owner: pending.owner,
+                base: trees.next().ok_or_else(short)?,
+                base_revision: pending.base_revision,
+                timeout_s: pending.timeout_s,
+                alive: pending.alive,
+            }),
+            None => None,
+        };
+        Ok(State {
+            schema_id: head.schema_id,
+            revision: head.revision,
+            shared,
+            members: head.members,
+            locks: head.locks,
+            confirmed,
+            outcomes: head.outcomes.into_iter().collect(),
+            control: head.control.into_iter().collect(),
+            history: head.history.into_iter().collect(),
+            next_session_id: head.next_session_id,
+        })
+    }
+
+    /// Bytes of what comes next.
+    fn wanted(&self) -> usize {
+        match self.expected {
+            Expected::Start => START_BYTES,
+            Expected::Length => LENGTH_BYTES,
+            Expected::Head(length) | Expected::Piece(length) => length,
+            Expected::End => 0,
+        }
+    }
+
+    fn take(&mut self, part: &[u8]) -> Result<(), SnapshotError> {
+        self.expected = match self.expected {
+            Expected::Start => {
+                let length = part
+                    .strip_prefix(MAGIC)
+                    .and_then(|length| length.first_chunk::<8>())
+                    .ok_or_else(|| error("it does not begin like one"))?;
+                Expected::Head(usize::try_from(u64::from_le_bytes(*length)).map_err(error)?)
+            }
+            Expected::Head(_) => {
+                let head: Head = postcard::from_bytes(part).map_err(error)?;
+                self.tree = Some(TreeDecoder::new(self.schema, head.seed));
+                self.head = Some(head);
+                Expected::Length
+            }
+            Expected::Length => {
+                let length = part.first_chunk::<LENGTH_BYTES>().copied().unwrap_or_default();
+                match usize::try_from(u32::from_le_bytes(length)).map_err(error)? {
+                    0 => self.end_tree()?,
+                    length if length > PIECE_BYTES_MAX => return Err(error("a piece is too long")),
+                    length => Expected::Piece(length),
+                }
+            }
+            Expected::Piece(_) => {
+                if let Some(tree) = &mut self.tree {
+                    tree.push(part).map_err(error)?;
+                }
+                Expected::Length
+            }
+            Expected::End => Expected::End,
+        };
+        Ok(())
+    }
+
+    fn end_tree(&mut self) -> Result<Expected, SnapshotError> {
+        if let Some(tree) = self.tree.take() {
+            self.trees.push(tree.finish().map_err(error)?);
+        }
+        match &self.head {
+            Some(head) if head.confirmed.is_some() && self.trees.len() == 1 => {
+                self.tree = Some(TreeDecoder::new(self.schema, head.seed));
+                Ok(Expected::Length)
+            }
+            Some(_) | None => Ok(Expected::End),
+        }
+    }
 }

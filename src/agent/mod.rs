@@ -46,6 +46,8 @@ pub(crate) struct Parameters {
     pub(crate) incarnation: Incarnation,
     pub(crate) boot: Boot,
     pub(crate) name: String,
+    /// `host:port` under which other members find it.
+    pub(crate) address: String,
     pub(crate) datastores: Datastores,
     pub(crate) sessions_max: usize,
     /// Content for an empty running datastore.

@@ -247,7 +247,7 @@ impl ReadPosition {
 }
 
 /// Reads all of a snapshot and gives its meta record if it is valid.
-pub(super) fn verify_snapshot(
+pub(crate) fn verify_snapshot(
     disk: &dyn Disk,
     index: LogIndex,
 ) -> Result<SnapshotMeta, SnapshotError> {

@@ -71,6 +71,7 @@ fn new_agent(
         incarnation: Incarnation(1),
         boot: Boot { counter: boot, nonce: boot },
         name: "node-1".to_owned(),
+        address: "node-1.example:8830".to_owned(),
         datastores: Datastores::new(RunningAccess::ReadWrite, Presence::On, Presence::Off).unwrap(),
         sessions_max: 8,
         initial: None,

@@ -197,6 +197,11 @@ impl Credentials {
         fingerprint(&self.authority)
     }
 
+    /// Whether they are those of the member.
+    pub(crate) fn are_of(&self, member: &MemberName) -> bool {
+        super::tls::is_of(&CertificateDer::from(self.certificate.as_slice()), member)
+    }
+
     /// As a file: key, certificate, certificate of the authority, in PEM (RFC 7468).
     pub(crate) fn to_pem(&self) -> String {
         let mut text = String::new();

@@ -1,7 +1,7 @@
 //! The file with this node's key and certificates.
 
 use super::authority::{AuthorityError, Credentials};
-use crate::storage::{Disk, DiskError};
+use crate::storage::{Disk, DiskError, replace_file};
 
 /// Its name in the data directory. Nobody but the owner may read it.
 const FILE: &str = "member.pem";
@@ -42,11 +42,5 @@ pub(crate) fn write_credentials(
     disk: &dyn Disk,
     credentials: &Credentials,
 ) -> Result<(), CredentialsError> {
-    let temporary = format!("{FILE}.tmp");
-    disk.create(&temporary, 0)?;
-    disk.write(&temporary, 0, credentials.to_pem().as_bytes())?;
-    disk.sync(&temporary)?;
-    disk.rename(&temporary, FILE)?;
-    disk.sync_directory()?;
-    Ok(())
+    Ok(replace_file(disk, FILE, credentials.to_pem().as_bytes())?)
 }

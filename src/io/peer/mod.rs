@@ -19,7 +19,7 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use credentials::{CredentialsError, read_credentials, write_credentials};
+pub(crate) use credentials::{read_credentials, write_credentials};
 pub(crate) use greeting::Own;
 pub(crate) use server::{PeerServer, PeerSettings, open};
 pub(crate) use snapshot::Arrived;

@@ -111,11 +111,6 @@ pub(crate) fn open(settings: PeerSettings) -> (PeerHandle, PeerEvents, PeerServe
 }
 
 impl PeerServer {
-    /// Where it listens already.
-    pub(crate) fn address(&self) -> Option<SocketAddr> {
-        self.settings.listener.as_ref().and_then(|listener| listener.local_addr().ok())
-    }
-
     /// Serves until the word, then closes all connections. `agent` is asked about nodes that want to join.
     pub(crate) async fn serve(mut self, agent: AgentHandle, shutdown: Shutdown) {
         let mut word = shutdown.clone();

@@ -11,3 +11,14 @@ pub(crate) enum Policy {
     /// Every member must be there, agree, and have it.
     FullySynchronous,
 }
+
+impl Policy {
+    /// As the configuration and the cluster module have it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Synchronous => "synchronous",
+            Self::Majority => "majority",
+            Self::FullySynchronous => "fully-synchronous",
+        }
+    }
+}

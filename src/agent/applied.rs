@@ -198,6 +198,11 @@ impl Agent {
     }
 
     fn look_after_seats(&mut self, body: &Body) {
+        if let Body::Seat { change: Seat::Joined { .. }, .. } = body
+            && self.node.is_leader()
+        {
+            self.effects.snapshot_wanted = true;
+        }
         let Body::Seat { change: Seat::Removed { incarnation }, .. } = body else {
             if let Body::NodeUp { .. } = body {
                 self.seats_changed();

@@ -224,12 +224,6 @@ impl Agent {
             }
         }
     }
-
-    /// The index at which running was locked by `session`, if it is.
-    #[cfg(test)]
-    pub(super) fn fence_of(&self, session: SessionKey) -> Option<LogIndex> {
-        self.state.lock(LockTarget::Running).filter(|lock| lock.session == session).map(|l| l.fence)
-    }
 }
 
 /// What stands before any change of running: the session, locks, and the rules of a pending confirmed commit (L3).

@@ -6,7 +6,7 @@ use super::*;
 use crate::agent::effects::{Lease, ToPeer};
 use crate::agent::event::{Admission, EndCause, Fresh, JoinRequest};
 use crate::base::ids::LogIndex;
-use crate::netconf::operation::ClusterRequest;
+use crate::netconf::operation::{ClusterRequest, TransactionName};
 use crate::raft::{Delivery, SnapshotMeta};
 use crate::replication::state::Authority;
 use std::collections::VecDeque;
@@ -503,6 +503,50 @@ fn a_cluster_grows_by_joining_and_shrinks_by_leaving() {
     let edit = cluster.set(Datastore::Running, "a", Some("z"));
     cluster.ok(at, edit);
     assert_eq!(cluster.running(last), "a=z");
+}
+
+#[test]
+fn running_becomes_again_what_it_was_at_a_revision() {
+    let mut cluster = Cluster::new(3);
+    let at = {
+        let id = cluster.follower();
+        cluster.open(id)
+    };
+    for value in ["one", "two", "three"] {
+        let edit = cluster.set(Datastore::Running, "a", Some(value));
+        cluster.ok(at, edit);
+    }
+    let reply = cluster.cluster(at, ClusterRequest::Rollback { revision: 1 });
+    assert_eq!(cluster.answer(at.0, reply), Some(Answer::Ok));
+    cluster.everywhere("a=one");
+    let history = &cluster.nodes[&1].view.as_ref().unwrap().cluster.history;
+    assert_eq!(history[0].comment.as_deref(), Some("rollback to revision 1"));
+    assert_eq!((history[0].revision, &*history[0].user), (4, "admin"));
+    let reply = cluster.cluster(at, ClusterRequest::Rollback { revision: 99 });
+    let Some(Answer::Errors(errors)) = cluster.answer(at.0, reply) else { panic!("no errors") };
+    assert_eq!(errors[0].tag, ErrorTag::InvalidValue);
+}
+
+#[test]
+fn the_outcome_of_a_commit_is_found_on_every_node() {
+    let mut cluster = Cluster::new(3);
+    let at = {
+        let id = cluster.follower();
+        cluster.open(id)
+    };
+    let edit = cluster.set(Datastore::Running, "a", Some("x"));
+    cluster.ok(at, edit);
+    let line = cluster.nodes[&at.0].view.as_ref().unwrap().cluster.history[0].clone();
+    let by_message = TransactionName::Message { session: at.1.id, message_id: "1".to_owned() };
+    for id in 1..=3 {
+        let asking = cluster.open(id);
+        for transaction in [TransactionName::Id(line.transaction.clone()), by_message.clone()] {
+            let reply = cluster.cluster(asking, ClusterRequest::Outcome { transaction });
+            let Some(Answer::Output(output)) = cluster.answer(id, reply) else { panic!("none") };
+            let expected = [("outcome", "committed".to_owned()), ("revision", "1".to_owned())];
+            assert_eq!(output, expected);
+        }
+    }
 }
 
 #[test]

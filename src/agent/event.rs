@@ -95,6 +95,8 @@ pub(crate) enum SessionEvent {
         session: SessionKey,
         message_id: String,
         request: Request,
+        /// The client's own name for it (the attribute `transaction-id`).
+        transaction: Option<String>,
     },
     /// An operation of our cluster module.
     Cluster {

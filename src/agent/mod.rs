@@ -161,7 +161,7 @@ impl Agent {
     pub(crate) fn step(&mut self, now: Now, reply: ReplyTo, event: SessionEvent) {
         match event {
             SessionEvent::Open(client) => self.open_session(reply, client),
-            SessionEvent::Request { session, message_id, request } => {
+            SessionEvent::Request { session, message_id, request, transaction: _ } => {
                 tracing::debug!(session = session.id.0, message_id, "request");
                 self.request(now, (reply, session), request);
             }

@@ -35,7 +35,8 @@ pub(crate) enum Request {
 /// An operation of our cluster module (`yang/quorate-cluster.yang`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ClusterRequest {
-    /// Makes of a cluster of one one that others can join: names it and creates its authority.
+    /// Makes of a cluster of one one that others can join: names it and creates its authority. An
+    /// address that is empty is that of the configuration.
     Init { name: String, address: String },
     /// A token with which one node can join. The reply has `token`.
     Token { valid_for_s: u32 },

@@ -180,7 +180,7 @@ impl Input<'_, '_> {
 }
 
 /// `HOST:PORT`: a host name or IPv4 address, or an IPv6 address in brackets.
-pub(crate) fn is_peer_address(address: &str) -> bool {
+fn is_peer_address(address: &str) -> bool {
     let Some((host, port)) = address.rsplit_once(':') else { return false };
     let of_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     let of_address = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');

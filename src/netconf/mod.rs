@@ -1,6 +1,6 @@
 //! NETCONF (RFC 6241, 6242, 6022): framing, sessions, operations, errors, filters.
 
-mod cluster;
+pub(crate) mod cluster;
 mod cluster_request;
 pub(crate) mod document;
 pub(crate) mod error;

@@ -50,6 +50,8 @@ pub(super) struct ClusterArguments {
         global = true,
         value_name = "PATH",
         env = "QUORATE_UNIX",
+        hide_env_values = true,
+        display_order = 100,
         default_value = DEFAULT_SOCKET
     )]
     socket: PathBuf,

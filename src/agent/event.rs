@@ -101,7 +101,10 @@ pub(crate) enum SessionEvent {
     /// An operation of our cluster module.
     Cluster {
         session: SessionKey,
+        message_id: String,
         request: ClusterRequest,
+        /// The client's own name for it.
+        transaction: Option<String>,
         /// What the shell drew for it.
         fresh: Fresh,
     },

@@ -44,8 +44,8 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_lines_have_no_blanks_at_their_ends() {
         let mut table = Table::new(&["NAME", "AT"]);
-        table.line(["é".to_owned(), "n1:8301".to_owned()]);
+        table.line(["é".to_owned(), "n1:8830".to_owned()]);
         table.line(["longer".to_owned(), String::new()]);
-        assert_eq!(table.to_string(), "NAME    AT\né       n1:8301\nlonger\n");
+        assert_eq!(table.to_string(), "NAME    AT\né       n1:8830\nlonger\n");
     }
 }

@@ -10,10 +10,9 @@ use crate::base::limits::{
     DRAIN_TIMEOUT_S, REPLY_CHUNK_BYTES, SESSION_END_TIMEOUT_S, WRITE_STALL_TIMEOUT_S,
 };
 use crate::netconf::error::{ErrorTag, ErrorType, RpcError};
-use crate::netconf::operation::ClusterRequest;
 use crate::netconf::reply::{DataReply, Fill};
 use crate::netconf::server::Server;
-use crate::netconf::session::{Closing, Role, Session, Step};
+use crate::netconf::session::{Closing, Session, Step};
 use crate::netconf::state::Counters;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -119,7 +118,7 @@ impl Service for Sessions {
         tracing::debug!(session, user, source = peer.source_host, "session opened");
         let conversation = Conversation {
             sessions: self,
-            machine: Session::new(Arc::clone(&self.server), counters, role_of(&peer)),
+            machine: Session::new(Arc::clone(&self.server), counters),
             key,
             reader,
             writer,
@@ -142,10 +141,6 @@ impl Service for Sessions {
         self.end(key, cause).await;
         cause
     }
-}
-
-fn role_of(peer: &Peer) -> Role {
-    if peer.admin { Role::Admin } else { Role::User }
 }
 
 /// What `future` gives; `None` if it panicked.
@@ -244,7 +239,19 @@ where
                     self.ask(SessionEvent::Request { session, message_id, request, transaction })
                         .await?;
                 }
-                Step::AskCluster(request) => self.ask_cluster(request).await?,
+                Step::AskCluster { message_id, request, transaction } => {
+                    // Chance is drawn here: the agent has none.
+                    let fresh = Fresh { random: random::bytes()?, authority: None };
+                    let session = self.key;
+                    self.ask(SessionEvent::Cluster {
+                        session,
+                        message_id,
+                        request,
+                        transaction,
+                        fresh,
+                    })
+                    .await?;
+                }
                 Step::Read(read) => {
                     let reply = self.machine.read(&read, &self.sessions.agent.view());
                     self.stream(reply).await?;
@@ -289,12 +296,6 @@ where
             Some(Answer::Opened(_) | Answer::Admitted(_)) | None => return Err(Ending::AgentGone),
         };
         self.write(&reply).await
-    }
-
-    /// Chance is drawn here: the agent has none.
-    async fn ask_cluster(&mut self, request: ClusterRequest) -> Result<(), Ending> {
-        let fresh = Fresh { random: random::bytes()?, authority: None };
-        self.ask(SessionEvent::Cluster { session: self.key, request, fresh }).await
     }
 
     async fn stream(&mut self, mut reply: DataReply) -> Result<(), Ending> {

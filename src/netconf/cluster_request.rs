@@ -9,8 +9,8 @@ use super::parameters::{bad_element, invalid_value, required, unknown_element};
 use super::rpc::{Fault, Input};
 use crate::base::ids::SessionId;
 use crate::base::limits::{
-    CLUSTER_NAME_CHARS_MAX, JOIN_TOKEN_DEFAULT_S, JOIN_TOKEN_MAX_S, MEMBER_NAME_CHARS_MAX,
-    MESSAGE_ID_CHARS_MAX, PEER_ADDRESS_CHARS_MAX, TRANSACTION_ID_CHARS_MAX,
+    JOIN_TOKEN_DEFAULT_S, JOIN_TOKEN_MAX_S, MESSAGE_ID_CHARS_MAX, NODE_NAME_BYTES_MAX,
+    PEER_ADDRESS_CHARS_MAX, TRANSACTION_ID_CHARS_MAX,
 };
 use crate::base::policy::Policy;
 use crate::xml::trim;
@@ -67,7 +67,7 @@ impl Input<'_, '_> {
             if name != leaf {
                 return Err(unknown_element(name).into());
             }
-            member = Some(input.chars(name, 1..=MEMBER_NAME_CHARS_MAX)?);
+            member = Some(input.chars(name, 1..=NODE_NAME_BYTES_MAX)?);
             Ok(())
         })?;
         Ok(member)
@@ -134,7 +134,7 @@ impl Input<'_, '_> {
     }
 
     fn cluster_name(&mut self, leaf: &str) -> Result<String, Fault> {
-        let name = self.chars(leaf, 1..=CLUSTER_NAME_CHARS_MAX)?;
+        let name = self.chars(leaf, 1..=NODE_NAME_BYTES_MAX)?;
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         let begins = name.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
         if begins && name.bytes().all(fits) {
@@ -151,7 +151,7 @@ impl Input<'_, '_> {
         if is_peer_address(&address) {
             return Ok(address);
         }
-        let message = format!("{leaf} is not HOST:PORT (n1.example.net:8301, [2001:db8::1]:8301)");
+        let message = format!("{leaf} is not HOST:PORT (n1.example.net:8830, [2001:db8::1]:8830)");
         Err(invalid_value(message).into())
     }
 

@@ -46,8 +46,8 @@ pub(crate) enum ClusterRequest {
     TransferLeadership { to: Option<String> },
     /// How transactions are acknowledged and decided.
     SetPolicy { policy: Policy },
-    /// What became of a transaction. The reply has `outcome` (`committed`, `never`, `expired` or `open`) and, for a
-    /// committed one, `revision`.
+    /// What became of a transaction. The reply has `outcome` (`committed`, `open`, `never-or-forgotten` or
+    /// `open-or-never`) and, for a committed one, `revision`.
     Outcome { transaction: TransactionName },
     /// Running becomes what it was at this revision, as a commit of its own.
     Rollback { revision: u64 },

@@ -23,7 +23,6 @@ use std::sync::Arc;
 pub(crate) struct Session {
     server: Arc<Server>,
     counters: Arc<Counters>,
-    role: Role,
     decoder: Decoder,
     encoder: Encoder,
     /// Our `<hello>` was given out.
@@ -39,14 +38,6 @@ pub(crate) struct Session {
     closing: Option<Closing>,
 }
 
-/// What a session's user may do beside reading and changing data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    User,
-    /// The operations of our cluster module.
-    Admin,
-}
-
 /// The request that is being answered.
 struct Asked {
     attributes: Attributes,
@@ -59,7 +50,7 @@ pub(crate) enum Step {
     /// Ask the agent, then call `answered`.
     Ask { message_id: String, request: Request, transaction: Option<String> },
     /// The same for an operation of our cluster module; call `answered` or `output`.
-    AskCluster(ClusterRequest),
+    AskCluster { message_id: String, request: ClusterRequest, transaction: Option<String> },
     /// Call `read` with a view, then write the whole reply.
     Read(Read),
     /// Write these bytes.
@@ -86,11 +77,10 @@ pub(crate) enum Closing {
 
 impl Session {
     /// A session whose transport is connected and whose user is known.
-    pub(crate) fn new(server: Arc<Server>, counters: Arc<Counters>, role: Role) -> Self {
+    pub(crate) fn new(server: Arc<Server>, counters: Arc<Counters>) -> Self {
         Self {
             server,
             counters,
-            role,
             decoder: Decoder::new(MESSAGE_BYTES_MAX),
             encoder: Encoder::new(Framing::EndOfMessage),
             opened: false,
@@ -242,14 +232,11 @@ impl Session {
                 self.asked = Some(Asked { attributes, closes });
                 Step::Ask { message_id: message_id.unwrap_or_default(), request, transaction }
             }
-            Ok(Operation::Cluster(request)) if self.role == Role::Admin => {
+            Ok(Operation::Cluster(request)) => {
+                let transaction = attributes.transaction.clone();
                 self.asked = Some(Asked { attributes, closes: false });
-                Step::AskCluster(request)
-            }
-            Ok(Operation::Cluster(_)) => {
-                let message = "the operations of the cluster are for administrators";
-                let error = RpcError::new(ErrorType::Protocol, ErrorTag::AccessDenied, message);
-                Step::Send(self.errors(&attributes, &[error]))
+                let message_id = message_id.unwrap_or_default();
+                Step::AskCluster { message_id, request, transaction }
             }
             Ok(Operation::Read(read)) => {
                 self.asked = Some(Asked { attributes, closes: false });

@@ -134,6 +134,11 @@ impl Node {
         }
     }
 
+    /// There is reason to believe that the leader is gone: this node stands for election soon, if it hears nothing.
+    pub(crate) fn hurry(&mut self) {
+        self.timeouts.hurry(&self.raw.raft);
+    }
+
     /// A frame of the member `from`, as its connection is authenticated (PROTOCOL F41).
     pub(crate) fn step(&mut self, from: Incarnation, frame: &[u8]) -> Result<(), StepError> {
         let log = &self.raw.raft.raft_log;

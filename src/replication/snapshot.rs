@@ -3,8 +3,9 @@
 //! `"QRS1"`, the length of the head, the head (everything but trees), running, and the tree that a pending confirmed
 //! commit restores. All trees by names, so that a snapshot can be read under another numbering of the schema.
 
-use super::state::{Committed, Lock, Member, State};
+use super::state::{Charter, Committed, Lock, Member, State, Token};
 use crate::base::ids::{Digest, Incarnation, LogIndex, Revision, SessionKey, TxId};
+use crate::base::policy::Policy;
 use crate::transaction::confirmed::ConfirmedCommit;
 use crate::yang::schema::Schema;
 use crate::yang::tree::{Seed, Tree, TreeDecoder, encode_tree};
@@ -26,6 +27,10 @@ struct Head {
     control: Vec<TxId>,
     history: Vec<Committed>,
     next_session_id: u32,
+    next_incarnation: u64,
+    charter: Option<Charter>,
+    tokens: Vec<Token>,
+    policy: Policy,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -72,6 +77,10 @@ pub(crate) fn encode(
         control: state.control.iter().copied().collect(),
         history: state.history.iter().cloned().collect(),
         next_session_id: state.next_session_id,
+        next_incarnation: state.next_incarnation,
+        charter: state.charter.clone(),
+        tokens: state.tokens.clone(),
+        policy: state.policy,
     };
     let head = postcard::to_stdvec(&head).map_err(error)?;
     write(MAGIC);
@@ -147,5 +156,9 @@ pub(crate) fn decode(bytes: &[u8], schema: &Schema) -> Result<State, SnapshotErr
         control: head.control.into_iter().collect(),
         history: head.history.into_iter().collect(),
         next_session_id: head.next_session_id,
+        next_incarnation: head.next_incarnation,
+        charter: head.charter,
+        tokens: head.tokens,
+        policy: head.policy,
     })
 }

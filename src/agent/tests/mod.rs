@@ -12,7 +12,7 @@ use super::event::{Answer, Client, ReplyTo, SessionEvent};
 use super::slot::Registration;
 use super::{Agent, Parameters, StorageSpace};
 use crate::api::hook::{Call, CallId, HookAnswer, HookCall, ParticipantId};
-use crate::base::ids::{Boot, Incarnation, SessionId, SessionKey};
+use crate::base::ids::{Boot, ClusterId, Incarnation, Lineage, SessionId, SessionKey};
 use crate::base::time::{Now, Timestamp, WallTime};
 use crate::datastore::edit::{DefaultOperation, Edit, EditNode, EditValue, Operation};
 use crate::datastore::store::Datastore;
@@ -71,6 +71,9 @@ fn new_agent(
         incarnation: Incarnation(1),
         boot: Boot { counter: boot, nonce: boot },
         name: "node-1".to_owned(),
+        address: "192.0.2.1:4000".to_owned(),
+        cluster: ClusterId(1),
+        lineage: Lineage(1),
         datastores: Datastores::new(RunningAccess::ReadWrite, Presence::On, Presence::Off).unwrap(),
         sessions_max: 8,
         initial: None,
@@ -104,7 +107,7 @@ impl World {
             fatal: None,
             participants,
         };
-        world.agent.start();
+        world.agent.start(world.now());
         world.settle();
         world
     }
@@ -166,7 +169,7 @@ impl World {
         self.answers.clear();
         self.agent =
             new_agent(&self.schema, self.boot, self.log.clone(), self.participants.clone());
-        self.agent.start();
+        self.agent.start(self.now());
         self.settle();
     }
 

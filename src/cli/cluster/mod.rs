@@ -4,6 +4,7 @@ mod history;
 mod state;
 mod status;
 
+use self::state::State;
 use super::client::{Client, Element};
 use crate::base::limits::JOIN_TOKEN_MAX_S;
 use crate::base::policy::Policy;
@@ -254,9 +255,14 @@ impl OutcomeArguments {
 fn outcome(outcome: &str, revision: Option<u64>) -> String {
     match (outcome, revision) {
         ("committed", Some(revision)) => format!("committed as revision {revision}"),
-        ("never", _) => "never: it had no effect, and will not have one".to_owned(),
-        ("expired", _) => "expired: it is too old for anybody to know".to_owned(),
         ("open", _) => "open: it is not decided yet; ask again".to_owned(),
+        ("never-or-forgotten", _) => {
+            "never or forgotten: it had no effect, or is too old for anybody to know".to_owned()
+        }
+        ("open-or-never", _) => {
+            "open or never: nothing of that name is committed here; ask again, or on the leader"
+                .to_owned()
+        }
         (other, _) => other.to_owned(),
     }
 }
@@ -266,9 +272,11 @@ fn token(client: &mut Client, valid_for_s: u32) -> anyhow::Result<Said> {
     let text = valid_for_s.to_string();
     let reply = call(client, "create-join-token", vec![("valid-for", &text)])?;
     let token = reply.value("token").context("the agent gave no token")?;
+    let state = state::read(client, "")?.map(|state| State::of(&state));
+    let member = state.as_ref().and_then(State::own_address).unwrap_or("HOST:PORT");
     let note = format!(
         "One node can join with it within {}. There, with the same models:\n  \
-         quorate run --config /etc/quorate/quorate.toml --join {token}\n",
+         quorate run --config /etc/quorate/quorate.toml --join {member} --token {token}\n",
         time(valid_for_s)
     );
     Ok(Said { result: format!("{token}\n"), note })
@@ -336,8 +344,9 @@ mod tests {
     #[test]
     fn outcomes_are_said_in_words() {
         assert_eq!(outcome("committed", Some(7)), "committed as revision 7");
-        for word in ["never", "expired", "open"] {
-            assert!(outcome(word, None).starts_with(&format!("{word}: ")), "{word}");
+        for word in ["open", "never-or-forgotten", "open-or-never"] {
+            let said = format!("{}: ", word.replace('-', " "));
+            assert!(outcome(word, None).starts_with(&said), "{word}");
         }
     }
 }

@@ -107,6 +107,13 @@ pub(super) fn get(client: &mut Client, container: &str, part: &str) -> anyhow::R
 }
 
 impl State {
+    /// Where the other members reach this node.
+    pub(super) fn own_address(&self) -> Option<&str> {
+        let own =
+            self.members.iter().find(|member| Some(&member.name) == self.member_name.as_ref());
+        own.and_then(|own| own.address.as_deref())
+    }
+
     pub(super) fn of(state: &Element) -> Self {
         let text = |name| state.value(name).map(str::to_owned);
         let counted = |name| state.get(name).unwrap_or(0);

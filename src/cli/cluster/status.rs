@@ -109,9 +109,10 @@ fn heard(state: &State, member: &Member) -> String {
 
 /// How far it is behind the leader; nothing where that is not known.
 fn behind(state: &State, member: &Member) -> String {
-    let Some(progress) = &member.progress else {
-        return if role(state, member) == "leader" { "-".to_owned() } else { String::new() };
-    };
+    if role(state, member) == "leader" {
+        return "-".to_owned();
+    }
+    let Some(progress) = &member.progress else { return String::new() };
     match progress.state.as_deref() {
         Some("snapshot") => format!("{}, receives a snapshot", progress.lag),
         Some("probe") if member.active => format!("{}, being compared", progress.lag),

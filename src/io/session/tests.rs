@@ -127,8 +127,11 @@ async fn a_session_opens_asks_answers_and_closes() {
 
     world.say(&rpc("<remove-member xmlns=\"urn:quorate:cluster\"/>")).await;
     let asked = world.answer(Answer::Ok).await;
-    let SessionEvent::Cluster { session, request, fresh } = asked else { panic!("{asked:?}") };
-    assert_eq!((session, request), (KEY, ClusterRequest::Remove { member: None }));
+    let SessionEvent::Cluster { session, message_id, request, fresh, .. } = asked else {
+        panic!("{asked:?}")
+    };
+    let expected = ClusterRequest::Remove { member: None };
+    assert_eq!((session, &*message_id, request), (KEY, "1", expected));
     assert_ne!(fresh.random, [0; 16], "chance is drawn");
     assert!(world.heard().await.contains("<ok/>"));
 

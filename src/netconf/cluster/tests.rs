@@ -18,7 +18,7 @@ fn member(name: &str, incarnation: u64, progress: Option<MemberProgress>) -> Mem
     MemberState {
         name: name.to_owned(),
         incarnation,
-        address: format!("{name}:8301"),
+        address: format!("{name}:8830"),
         voter: true,
         active: true,
         last_contact_ms: progress.is_some().then_some(12),
@@ -110,12 +110,12 @@ fn a_leader_shows_everything() {
             )
             + "<transactions><committed>9</committed><failed>2</failed>\
          <queue-depth>1</queue-depth><last-commit>2000-02-29T00:00:00Z</last-commit></transactions>\
-         <member><name>n1</name><incarnation>1</incarnation><address>n1:8301</address>\
+         <member><name>n1</name><incarnation>1</incarnation><address>n1:8830</address>\
          <voting>true</voting><active>true</active></member>\
-         <member><name>n2</name><incarnation>2</incarnation><address>n2:8301</address>\
+         <member><name>n2</name><incarnation>2</incarnation><address>n2:8830</address>\
          <voting>true</voting><active>true</active><last-contact>12</last-contact>\
          <progress><match-index>20</match-index><lag>0</lag><state>replicate</state></progress>\
-         </member><member><name>n3</name><incarnation>3</incarnation><address>n3:8301</address>\
+         </member><member><name>n3</name><incarnation>3</incarnation><address>n3:8830</address>\
          <voting>false</voting><active>false</active><last-contact>12</last-contact>\
          <progress><match-index>7</match-index><lag>13</lag><state>snapshot</state></progress>\
          </member></cluster-state><commit-history xmlns=\"urn:quorate:cluster\">"

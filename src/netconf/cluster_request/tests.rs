@@ -32,8 +32,8 @@ fn every_operation_is_read() {
     let text = str::to_owned;
     check(
         "cluster-init",
-        "<name>lab-1</name><address>[2001:db8::1]:8301</address>",
-        ClusterRequest::Init { name: text("lab-1"), address: text("[2001:db8::1]:8301") },
+        "<name>lab-1</name><address>[2001:db8::1]:8830</address>",
+        ClusterRequest::Init { name: text("lab-1"), address: text("[2001:db8::1]:8830") },
     );
     check(
         "cluster-init",
@@ -142,17 +142,17 @@ fn what_is_missing_unknown_or_there_twice_is_named() {
 
 #[test]
 fn values_are_those_of_the_model() {
-    let long = "a".repeat(CLUSTER_NAME_CHARS_MAX + 1);
+    let long = "a".repeat(NODE_NAME_BYTES_MAX + 1);
     for name in ["", "-a", "a b", "é", "a/b", &long] {
         let inner = format!("<name>{name}</name>");
         check_error("cluster-init", &inner, ErrorTag::InvalidValue, None);
     }
-    for address in ["", "n1", "n1:", ":1", "n1:0", "n1:65536", "n1:+1", "a b:1", "::1:8301", "[]:1"]
+    for address in ["", "n1", "n1:", ":1", "n1:0", "n1:65536", "n1:+1", "a b:1", "::1:8830", "[]:1"]
     {
         let inner = format!("<name>a</name><address>{address}</address>");
         check_error("cluster-init", &inner, ErrorTag::InvalidValue, None);
     }
-    for address in ["192.0.2.1:1", "n-1.example:65535", "[::1]:8301"] {
+    for address in ["192.0.2.1:1", "n-1.example:65535", "[::1]:8830"] {
         assert!(is_peer_address(address), "{address}");
     }
     let many = "é".repeat(TRANSACTION_ID_CHARS_MAX);
@@ -163,7 +163,7 @@ fn values_are_those_of_the_model() {
         ClusterRequest::Outcome { transaction: TransactionName::Client(many.clone()) },
     );
     let (member, message) =
-        ("n".repeat(MEMBER_NAME_CHARS_MAX + 1), "m".repeat(MESSAGE_ID_CHARS_MAX + 1));
+        ("n".repeat(NODE_NAME_BYTES_MAX + 1), "m".repeat(MESSAGE_ID_CHARS_MAX + 1));
     for (name, inner) in [
         ("create-join-token", "<valid-for>0</valid-for>"),
         ("create-join-token", "<valid-for>86401</valid-for>"),

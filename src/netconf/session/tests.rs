@@ -10,12 +10,8 @@ const HELLO_1_1: &str = "\n<?xml version=\"1.0\"?>\n<hello \
     xmlns=\"urn:ietf:params:xml:ns:netconf:base:1.0\"><capabilities>\
     <capability>urn:ietf:params:netconf:base:1.1</capability></capabilities></hello>\n]]>]]>\n";
 
-fn session_of(role: Role) -> Session {
-    Session::new(server(ALL_FEATURES), Arc::new(Counters::default()), role)
-}
-
 fn session() -> Session {
-    session_of(Role::Admin)
+    Session::new(server(ALL_FEATURES), Arc::new(Counters::default()))
 }
 
 fn rpc(inner: &str) -> String {
@@ -52,7 +48,7 @@ fn run(session: &mut Session, done: &mut Done) {
                 done.asked.push(request);
                 sent.extend(session.answered(Ok(())));
             }
-            Step::AskCluster(request) => {
+            Step::AskCluster { request, .. } => {
                 done.asked_of_cluster.push(request);
                 sent.extend(session.output(&[("token", "a<b".to_owned())]));
             }
@@ -301,7 +297,7 @@ fn no_damaged_conversation_panics() {
             let mut damaged = wire.clone().into_bytes();
             damaged[at] = other;
             let counters = Arc::new(Counters::default());
-            let mut session = Session::new(Arc::clone(&server), counters, Role::User);
+            let mut session = Session::new(Arc::clone(&server), counters);
             session.opened(SessionId(3));
             session.received(&damaged);
             run(&mut session, &mut Done::default());
@@ -309,33 +305,13 @@ fn no_damaged_conversation_panics() {
     }
 }
 
-const TOKEN: &str = "<create-join-token xmlns=\"urn:quorate:cluster\"/>";
-
-/// What comes of one request by a user of this role.
-fn ask(role: Role, request: &str) -> Done {
-    let (mut session, mut done) = (session_of(role), Done::default());
-    session.opened(SessionId(3));
-    session.received(format!("{HELLO_1_0}{request}]]>]]>").as_bytes());
-    run(&mut session, &mut done);
-    done
-}
-
 #[test]
 fn output_is_in_the_namespace_of_its_module() {
-    let done = ask(Role::Admin, &rpc(TOKEN));
+    let token = rpc("<create-join-token xmlns=\"urn:quorate:cluster\"/>");
+    let done = talk(&[format!("{HELLO_1_0}{token}]]>]]>").as_bytes()]);
     assert_eq!(done.asked_of_cluster, [ClusterRequest::Token { valid_for_s: 600 }]);
     let output = reply("<token xmlns=\"urn:quorate:cluster\">a&lt;b</token>");
     assert_eq!(done.sent, format!("{output}]]>]]>"));
-}
-
-#[test]
-fn the_cluster_is_changed_by_administrators_alone() {
-    let done = ask(Role::User, &rpc(TOKEN));
-    assert_eq!(done.asked_of_cluster, []);
-    assert!(done.sent.contains("<error-tag>access-denied</error-tag>"), "{}", done.sent);
-    // What is wrong with a request is told to everybody.
-    let done = ask(Role::User, &rpc("<set-policy xmlns=\"urn:quorate:cluster\"/>"));
-    assert!(done.sent.contains("<error-tag>missing-element</error-tag>"), "{}", done.sent);
 }
 
 #[test]

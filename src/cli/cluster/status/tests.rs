@@ -5,7 +5,7 @@ use crate::cli::cluster::state::Progress;
 fn member(name: &str) -> Member {
     Member {
         name: name.to_owned(),
-        address: Some(format!("{name}.example:8301")),
+        address: Some(format!("{name}.example:8830")),
         voting: true,
         active: true,
         last_contact: Some(12),
@@ -59,11 +59,11 @@ Revision   42
 This node  n1, leader, ready, in sync
 
 MEMBER  ADDRESS          ROLE    HEARD             BEHIND
-n1      n1.example:8301  leader  this node         -
-n2      n2.example:8301  voter   silent for 2 min  3
-n3      n3.example:8301  voter   12 ms ago         5000, receives a snapshot
+n1      n1.example:8830  leader  this node         -
+n2      n2.example:8830  voter   silent for 2 min  3
+n3      n3.example:8830  voter   12 ms ago         5000, receives a snapshot
 
-! n2 is silent for 2 min. Does it run, and can it be reached at n2.example:8301?
+! n2 is silent for 2 min. Does it run, and can it be reached at n2.example:8830?
   If it is gone for good: quorate cluster remove n2
 ! 2 of 3 voters are there and 2 are needed: if one more fails, nothing can be written.
 - n3 is 5000 entries behind. If that grows, its disk or network is slow.

@@ -194,14 +194,14 @@ impl Agent {
     pub(crate) fn step(&mut self, now: Now, reply: ReplyTo, event: SessionEvent) {
         match event {
             SessionEvent::Open(client) => self.open_session(now, reply, client),
-            SessionEvent::Request { session, message_id, request } => {
+            SessionEvent::Request { session, message_id, request, transaction } => {
                 tracing::debug!(session = session.id.0, message_id, "request");
-                if let Some(open) = self.sessions.get_mut(&session.id) {
-                    open.message_id = Some(message_id);
-                }
+                self.note_request(session, message_id, transaction);
                 self.request(now, (reply, session), request);
             }
-            SessionEvent::Cluster { session, request, fresh } => {
+            SessionEvent::Cluster { session, message_id, request, transaction, fresh } => {
+                tracing::debug!(session = session.id.0, message_id, "request");
+                self.note_request(session, message_id, transaction);
                 self.cluster_request(now, (reply, session), request, fresh);
             }
             SessionEvent::Join(join) => self.join_request(now, reply, join),

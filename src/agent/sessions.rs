@@ -76,6 +76,19 @@ impl Agent {
         self.answer(reply, Answer::Opened(key));
     }
 
+    /// What the request that the session asks now is known by.
+    pub(super) fn note_request(
+        &mut self,
+        session: SessionKey,
+        message_id: String,
+        transaction: Option<String>,
+    ) {
+        if let Some(open) = self.sessions.get_mut(&session.id) {
+            open.message_id = Some(message_id);
+            open.transaction = transaction;
+        }
+    }
+
     pub(super) fn session_key(&self, id: SessionId) -> SessionKey {
         let Self { parameters, .. } = self;
         SessionKey { incarnation: parameters.incarnation, boot: parameters.boot.counter, id }

@@ -54,6 +54,16 @@ pub(crate) const PARTICIPANT_STOP_TIMEOUT_S: u64 = 30;
 pub(crate) const PARTICIPANTS_MAX: usize = 1024;
 /// Bytes of a persist-id.
 pub(crate) const PERSIST_ID_BYTES_MAX: usize = 1024;
+/// Characters of the name that a client gives to what it asks for, and of the cluster's own name for it.
+pub(crate) const TRANSACTION_ID_CHARS_MAX: usize = 64;
+/// Characters of a message-id where it names a transaction (RFC 6241, appendix C).
+pub(crate) const MESSAGE_ID_CHARS_MAX: usize = 4095;
+/// Characters of `HOST:PORT`.
+pub(crate) const PEER_ADDRESS_CHARS_MAX: usize = 261;
+/// Seconds that a join token can be used, unless it was asked for with another time.
+pub(crate) const JOIN_TOKEN_DEFAULT_S: u32 = 600;
+/// The most seconds that a join token can be asked for.
+pub(crate) const JOIN_TOKEN_MAX_S: u32 = 86_400;
 /// Join tokens that are not used yet; the oldest is forgotten.
 pub(crate) const TOKENS_MAX: usize = 64;
 /// Wire session-ids that each boot of a member receives at a time.

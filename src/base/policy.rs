@@ -13,7 +13,10 @@ pub(crate) enum Policy {
 }
 
 impl Policy {
-    /// As the configuration and the cluster module have it.
+    /// All of them, the default first.
+    pub(crate) const ALL: [Self; 3] = [Self::Synchronous, Self::Majority, Self::FullySynchronous];
+
+    /// Its name, as the cluster module and commands have it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Synchronous => "synchronous",

@@ -48,7 +48,6 @@ pub(crate) enum ErrorTag {
     BadElement,
     UnknownElement,
     UnknownNamespace,
-    #[expect(dead_code, reason = "access control (RFC 8341) sends it")]
     AccessDenied,
     LockDenied,
     ResourceDenied,

@@ -192,7 +192,12 @@ impl World {
     fn post(&mut self, session: SessionKey, request: Request) -> ReplyTo {
         let reply = ReplyTo(self.next_reply);
         self.next_reply += 1;
-        let event = SessionEvent::Request { session, message_id: "1".to_owned(), request };
+        let event = SessionEvent::Request {
+            session,
+            message_id: "1".to_owned(),
+            transaction: None,
+            request,
+        };
         self.agent.step(self.now(), reply, event);
         reply
     }

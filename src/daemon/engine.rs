@@ -102,10 +102,10 @@ struct Engine {
 }
 
 /// How the work on a snapshot ended.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum Snapshot {
-    /// It is durable and was read back. It stands for the log up to here.
-    Taken(LogIndex),
+    /// It is durable and was read back.
+    Taken(SnapshotMeta),
     /// It came from a member, is durable and was read back.
     Received(LogIndex),
     /// The log keeps growing.
@@ -179,7 +179,7 @@ struct Inbox {
 
 impl Engine {
     async fn run(&mut self, mut inbox: Inbox) -> Result<(), EngineError> {
-        self.agent.start();
+        self.agent.start(now());
         self.carry_out()?;
         loop {
             let batch = self.wait(&mut inbox).await;
@@ -239,7 +239,7 @@ impl Engine {
     /// with it, so that none is held up by a busy one.
     async fn wait(&mut self, inbox: &mut Inbox) -> Batch {
         let mut batch = Batch::default();
-        let wake_at = self.agent.wake_at();
+        let wake_at = self.agent.wake_at(now());
         let PeerEvents { prompt, bulk } = &mut inbox.peer_events;
         tokio::select! {
             biased;
@@ -397,11 +397,9 @@ impl Engine {
         let (disk, schema) = (Arc::clone(&self.disk), Arc::clone(&self.schema));
         let peers = self.peers.clone();
         self.in_background(move || {
-            let index = meta.position.index;
-            match write_snapshot(&disk, meta, &state, &schema)
-                .and_then(|()| prune(&*disk, &peers, index))
-            {
-                Ok(()) => Snapshot::Taken(index),
+            let written = write_snapshot(&disk, meta.clone(), &state, &schema);
+            match written.and_then(|()| prune(&*disk, &peers, meta.position.index)) {
+                Ok(()) => Snapshot::Taken(meta),
                 Err(error) => {
                     tracing::error!(%error, "a snapshot was not written; the log keeps growing");
                     Snapshot::Failed
@@ -442,10 +440,11 @@ impl Engine {
     fn snapshot_ended(&mut self, ended: Snapshot) -> Result<(), EngineError> {
         self.snapshot = None;
         match ended {
-            Snapshot::Taken(index) => {
+            Snapshot::Taken(meta) => {
                 // A member that needs a newer one still asks again.
                 self.snapshot_wanted = false;
-                self.agent.snapshot_written(index);
+                let index = meta.position.index;
+                self.agent.snapshot_written(meta);
                 self.log.prune(index)?;
                 tracing::info!(index = index.0, "snapshot written");
             }

@@ -83,6 +83,8 @@ pub(crate) fn start(
         boot: identity.boot,
         name: configuration.cluster.name_or_default(),
         address,
+        cluster: identity.cluster,
+        lineage: identity.lineage,
         datastores,
         sessions_max: configuration.sessions.max,
         initial,

@@ -1,13 +1,15 @@
 //! The replicated state as the bytes of a snapshot.
 //!
 //! `"QRS1"`, the length of the head, the head (everything but trees), running, and the tree that a pending confirmed
-//! commit restores. All trees by names, so that a snapshot can be read under another numbering of the schema.
+//! commit restores, and what is kept of earlier revisions, each as its difference to the next. All by names, so that a
+//! snapshot can be read under another numbering of the schema.
 
-use super::state::{Committed, Lock, Member, State};
+use super::state::{Charter, Committed, Kept, Lock, Member, State, Token};
 use crate::base::ids::{Digest, Incarnation, LogIndex, Revision, SessionKey, TxId};
+use crate::base::policy::Policy;
 use crate::transaction::confirmed::ConfirmedCommit;
 use crate::yang::schema::Schema;
-use crate::yang::tree::{Seed, Tree, TreeDecoder, encode_tree};
+use crate::yang::tree::{Seed, Tree, TreeDecoder, decode_diff, diff, encode_diff, encode_tree};
 use serde::{Deserialize, Serialize};
 
 const MAGIC: &[u8; 4] = b"QRS1";
@@ -28,8 +30,14 @@ struct Head {
     confirmed: Option<ConfirmedHead>,
     outcomes: Vec<(TxId, Revision)>,
     control: Vec<TxId>,
+    /// Revisions and costs of what is kept, oldest first.
+    kept: Vec<(Revision, u64)>,
     history: Vec<Committed>,
     next_session_id: u32,
+    next_incarnation: u64,
+    charter: Option<Charter>,
+    tokens: Vec<Token>,
+    policy: Policy,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -74,8 +82,13 @@ pub(crate) fn encode(
         confirmed,
         outcomes: state.outcomes.iter().map(|(txid, revision)| (*txid, *revision)).collect(),
         control: state.control.iter().copied().collect(),
+        kept: state.kept.iter().map(|kept| (kept.revision, kept.cost)).collect(),
         history: state.history.iter().cloned().collect(),
         next_session_id: state.next_session_id,
+        next_incarnation: state.next_incarnation,
+        charter: state.charter.clone(),
+        tokens: state.tokens.clone(),
+        policy: state.policy,
     };
     let head = postcard::to_stdvec(&head).map_err(error)?;
     write(MAGIC);
@@ -85,18 +98,26 @@ pub(crate) fn encode(
     if let Some(pending) = &state.confirmed {
         write_tree(&pending.base, schema, write);
     }
+    let mut newer = &state.shared;
+    for kept in state.kept.iter().rev() {
+        write_pieces(&encode_diff(&diff(newer, &kept.tree), schema), write);
+        write(&0_u32.to_le_bytes());
+        newer = &kept.tree;
+    }
     Ok(())
+}
+
+fn write_pieces(bytes: &[u8], write: &mut dyn FnMut(&[u8])) {
+    for piece in bytes.chunks(PIECE_BYTES_MAX) {
+        let length = u32::try_from(piece.len()).unwrap_or(u32::MAX);
+        write(&length.to_le_bytes());
+        write(piece);
+    }
 }
 
 /// A tree as pieces with their lengths; an empty piece ends it.
 fn write_tree(tree: &Tree, schema: &Schema, write: &mut dyn FnMut(&[u8])) {
-    encode_tree(tree, schema, &mut |piece| {
-        for piece in piece.chunks(PIECE_BYTES_MAX) {
-            let length = u32::try_from(piece.len()).unwrap_or(u32::MAX);
-            write(&length.to_le_bytes());
-            write(piece);
-        }
-    });
+    encode_tree(tree, schema, &mut |piece| write_pieces(piece, write));
     write(&0_u32.to_le_bytes());
 }
 
@@ -116,9 +137,19 @@ pub(crate) struct Decoder<'a> {
     buffer: Vec<u8>,
     expected: Expected,
     head: Option<Head>,
-    tree: Option<TreeDecoder<'a>>,
+    part: Part<'a>,
     /// Running, then the tree that a pending confirmed commit restores.
     trees: Vec<Tree>,
+    /// The newest first.
+    kept: Vec<Tree>,
+}
+
+/// What pieces make.
+enum Part<'a> {
+    Nothing,
+    Tree(TreeDecoder<'a>),
+    /// The difference of a kept revision to the next newer one.
+    Diff(Vec<u8>),
 }
 
 /// What comes next.
@@ -136,8 +167,9 @@ enum Expected {
 impl<'a> Decoder<'a> {
     /// Nothing has come yet. Trees get the numbers of `schema`.
     pub(crate) fn new(schema: &'a Schema) -> Self {
-        let (buffer, trees) = (Vec::new(), Vec::new());
-        Self { schema, buffer, expected: Expected::Start, head: None, tree: None, trees }
+        let (buffer, trees, kept) = (Vec::new(), Vec::new(), Vec::new());
+        let (expected, part) = (Expected::Start, Part::Nothing);
+        Self { schema, buffer, expected, head: None, part, trees, kept }
     }
 
     /// Takes in the next bytes.
@@ -177,6 +209,8 @@ impl<'a> Decoder<'a> {
             }),
             None => None,
         };
+        let lines = head.kept.into_iter().zip(self.kept.into_iter().rev());
+        let kept = lines.map(|((revision, cost), tree)| Kept { revision, tree, cost }).collect();
         Ok(State {
             schema_id: head.schema_id,
             revision: head.revision,
@@ -186,8 +220,13 @@ impl<'a> Decoder<'a> {
             confirmed,
             outcomes: head.outcomes.into_iter().collect(),
             control: head.control.into_iter().collect(),
+            kept,
             history: head.history.into_iter().collect(),
             next_session_id: head.next_session_id,
+            next_incarnation: head.next_incarnation,
+            charter: head.charter,
+            tokens: head.tokens,
+            policy: head.policy,
         })
     }
 
@@ -212,21 +251,23 @@ impl<'a> Decoder<'a> {
             }
             Expected::Head(_) => {
                 let head: Head = postcard::from_bytes(part).map_err(error)?;
-                self.tree = Some(TreeDecoder::new(self.schema, head.seed));
+                self.part = Part::Tree(TreeDecoder::new(self.schema, head.seed));
                 self.head = Some(head);
                 Expected::Length
             }
             Expected::Length => {
                 let length = part.first_chunk::<LENGTH_BYTES>().copied().unwrap_or_default();
                 match usize::try_from(u32::from_le_bytes(length)).map_err(error)? {
-                    0 => self.end_tree()?,
+                    0 => self.end_part()?,
                     length if length > PIECE_BYTES_MAX => return Err(error("a piece is too long")),
                     length => Expected::Piece(length),
                 }
             }
             Expected::Piece(_) => {
-                if let Some(tree) = &mut self.tree {
-                    tree.push(part).map_err(error)?;
+                match &mut self.part {
+                    Part::Nothing => {}
+                    Part::Tree(tree) => tree.push(part).map_err(error)?,
+                    Part::Diff(bytes) => bytes.extend_from_slice(part),
                 }
                 Expected::Length
             }
@@ -235,16 +276,27 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    fn end_tree(&mut self) -> Result<Expected, SnapshotError> {
-        if let Some(tree) = self.tree.take() {
-            self.trees.push(tree.finish().map_err(error)?);
-        }
-        match &self.head {
-            Some(head) if head.confirmed.is_some() && self.trees.len() == 1 => {
-                self.tree = Some(TreeDecoder::new(self.schema, head.seed));
-                Ok(Expected::Length)
+    /// A tree or a difference is there as a whole: what comes after it.
+    fn end_part(&mut self) -> Result<Expected, SnapshotError> {
+        match std::mem::replace(&mut self.part, Part::Nothing) {
+            Part::Nothing => {}
+            Part::Tree(tree) => self.trees.push(tree.finish().map_err(error)?),
+            Part::Diff(bytes) => {
+                if let Some(newer) = self.kept.last().or(self.trees.first()) {
+                    let older = decode_diff(&bytes, self.schema, newer.seed).map_err(error)?;
+                    let older = older.apply(newer).map_err(error)?;
+                    self.kept.push(older);
+                }
             }
-            Some(_) | None => Ok(Expected::End),
         }
+        let Some(head) = &self.head else { return Ok(Expected::End) };
+        if head.confirmed.is_some() && self.trees.len() == 1 {
+            self.part = Part::Tree(TreeDecoder::new(self.schema, head.seed));
+        } else if self.kept.len() < head.kept.len() {
+            self.part = Part::Diff(Vec::new());
+        } else {
+            return Ok(Expected::End);
+        }
+        Ok(Expected::Length)
     }
 }

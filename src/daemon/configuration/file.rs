@@ -1,8 +1,8 @@
 //! The configuration file as it is written. A key that is not here is an error.
 
 use super::value::{
-    Admin, Bounded, FeatureChoice, HashValue, HostPort, KeyValue, LogFormat, LogLevel, Mode,
-    ModuleChoice, NodeName, PeerListen, RunningAccess, SshListen, UnixListen,
+    Bounded, FeatureChoice, HashValue, HostPort, KeyValue, LogFormat, LogLevel, Mode, ModuleChoice,
+    NodeName, PeerListen, RunningAccess, SshListen, UnixListen,
 };
 use crate::io::session::MinorityReads;
 use serde::Deserialize;
@@ -66,8 +66,7 @@ pub(super) struct User {
     #[serde(default)]
     pub(super) authorized_keys: Vec<KeyValue>,
     pub(super) authorized_keys_file: Option<PathBuf>,
-    #[serde(rename = "admin")]
-    pub(super) _admin: Option<Admin>,
+    pub(super) admin: Option<bool>,
 }
 
 /// `[datastores]`.

@@ -29,7 +29,7 @@ pub(crate) struct JoinToken {
 /// Why a text is no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TokenError {
-    #[error("a join token begins with `{PREFIX}` (the operation cluster-token makes one)")]
+    #[error("a join token begins with `{PREFIX}` (`quorate cluster token` makes one at a member)")]
     Prefix,
     #[error("the join token has a character that does not belong there: copy it again, as a whole")]
     Character,

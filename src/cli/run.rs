@@ -123,7 +123,7 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "HOST:PORT", env = "QUORATE_JOIN", hide_env_values = true)]
     join: Option<HostPort>,
 
-    /// The token to join with, from the operation cluster-token of a member.
+    /// The token to join with, which `quorate cluster token` makes at a member.
     #[arg(long, value_name = "TOKEN", env = "QUORATE_TOKEN", hide_env_values = true)]
     token: Option<JoinToken>,
 

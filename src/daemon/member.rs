@@ -90,8 +90,9 @@ impl Place<'_> {
 
     /// Joins. What the directory holds stays until there is a seat.
     fn join(&self, wish: &Join, former: Option<&Identity>) -> anyhow::Result<Member> {
-        let token =
-            wish.token.context("--join needs --token, which the operation cluster-token gives")?;
+        let token = wish
+            .token
+            .context("--join needs --token: `quorate cluster token` makes one at a member")?;
         if let Some(former) = former {
             self.give_up(former, wish.local_data)?;
         }

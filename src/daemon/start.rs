@@ -146,9 +146,12 @@ async fn listen(
     Ok(Some(listener.with_context(|| format!("cannot listen for members on {address}"))?))
 }
 
-/// Where members find this one, or will.
+/// Where members find this one; empty if the configuration says nothing of it, so that what they know stays.
 fn address(configuration: &Configuration, listener: Option<&TcpListener>) -> String {
     let cluster = &configuration.cluster;
+    if cluster.advertise.is_none() && cluster.listen.is_none() && cluster.join.is_none() {
+        return String::new();
+    }
     let listening = listener.and_then(|listener| listener.local_addr().ok());
     cluster.advertise_or_default(listening.unwrap_or_else(|| cluster.listen_or_default()))
 }

@@ -10,11 +10,13 @@ use crate::base::limits::{
     DRAIN_TIMEOUT_S, REPLY_CHUNK_BYTES, SESSION_END_TIMEOUT_S, WRITE_STALL_TIMEOUT_S,
 };
 use crate::netconf::error::{ErrorTag, ErrorType, RpcError};
+use crate::netconf::operation::ClusterRequest;
 use crate::netconf::reply::{DataReply, Fill};
 use crate::netconf::rpc::Read;
 use crate::netconf::server::Server;
 use crate::netconf::session::{Closing, Session, Step};
 use crate::netconf::state::Counters;
+use crate::replication::state::Authority;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -261,7 +263,16 @@ where
                 }
                 Step::AskCluster { message_id, request, transaction } => {
                     // Chance is drawn here: the agent has none.
-                    let fresh = Fresh { random: random::bytes()?, authority: None };
+                    let authority = match &request {
+                        ClusterRequest::Init { name, .. } => Some(new_authority(name)?),
+                        ClusterRequest::Token { .. }
+                        | ClusterRequest::Remove { .. }
+                        | ClusterRequest::TransferLeadership { .. }
+                        | ClusterRequest::SetPolicy { .. }
+                        | ClusterRequest::Outcome { .. }
+                        | ClusterRequest::Rollback { .. } => None,
+                    };
+                    let fresh = Fresh { random: random::bytes()?, authority };
                     let session = self.key;
                     self.ask(SessionEvent::Cluster {
                         session,
@@ -403,6 +414,10 @@ fn no_quorum() -> RpcError {
                    another member, bring members back, or set minority-reads to allow";
     RpcError::new(ErrorType::Application, ErrorTag::ResourceDenied, message.to_owned())
         .tagged("quorate:no-quorum")
+}
+
+fn new_authority(cluster: &str) -> io::Result<Authority> {
+    super::peer::authority::create(cluster).map_err(io::Error::other)
 }
 
 /// The node cannot do it in the phase that it is in.

@@ -1,5 +1,6 @@
 //! Single values of the configuration, checked where they are read.
 
+use crate::base::limits::NODE_NAME_BYTES_MAX;
 use crate::io::password::{PasswordHash, PasswordHashError};
 use crate::io::ssh::authorized_keys;
 use russh::keys::PublicKey;
@@ -8,9 +9,6 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
-
-/// Characters of a node's name.
-const NODE_NAME_CHARACTERS_MAX: usize = 64;
 
 /// A module to implement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -221,15 +219,12 @@ impl FromStr for NodeName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let length = text.chars().count();
-        if (1..=NODE_NAME_CHARACTERS_MAX).contains(&length)
+        if (1..=NODE_NAME_BYTES_MAX).contains(&text.len())
             && text.chars().all(|c| !c.is_control() && !c.is_whitespace())
         {
             return Ok(Self(text.to_owned()));
         }
-        Err(format!(
-            "`{text}` is not a name of 1 to {NODE_NAME_CHARACTERS_MAX} characters without blanks"
-        ))
+        Err(format!("`{text}` is not a name of 1 to {NODE_NAME_BYTES_MAX} bytes without blanks"))
     }
 }
 

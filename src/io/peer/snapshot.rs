@@ -20,11 +20,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// The longest silence.
 const STALL: Duration = Duration::from_secs(PEER_SNAPSHOT_STALL_S);
 /// Arrived bytes after which the operator is told.
 const PROGRESS_BYTES: u64 = 4 << 20;
+
+/// Between two lines of the log.
+const PROGRESS_PAUSE: Duration = Duration::from_secs(1);
 
 /// A snapshot of another member that is durable here.
 #[derive(Debug)]
@@ -146,7 +150,7 @@ async fn receive_all<S: AsyncRead + AsyncWrite + Unpin>(
     let (sender, pieces) = mpsc::channel(PEER_SNAPSHOT_PIECES_MAX);
     let written = meta.clone();
     let writing = tokio::task::spawn_blocking(move || write_pieces(disk, written, &schema, pieces));
-    let (mut arrived, mut told, mut percent) = (0_u64, 0_u64, 0_u64);
+    let (mut arrived, mut told, mut logged) = (0_u64, 0_u64, Instant::now());
     loop {
         let piece = frame::read(stream, PEER_SNAPSHOT_FRAME_BYTES_MAX, STALL).await?;
         arrived = arrived.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
@@ -159,9 +163,9 @@ async fn receive_all<S: AsyncRead + AsyncWrite + Unpin>(
             told = arrived;
             events.tell(PeerEvent::SnapshotProgress { arrived, of: bytes }).await;
         }
-        let now = arrived.saturating_mul(100).checked_div(bytes).unwrap_or(100).min(99);
-        if now >= percent.saturating_add(10) {
-            percent = now;
+        if logged.elapsed() >= PROGRESS_PAUSE {
+            logged = Instant::now();
+            let percent = arrived.saturating_mul(100).checked_div(bytes).unwrap_or(100).min(99);
             tracing::info!(percent, arrived, of = bytes, "the snapshot is coming");
         }
     }

@@ -2,9 +2,9 @@
 
 use super::configuration::{Configuration, value};
 use super::engine::{self, Parts, Running};
-use super::member::{Member, Place, look, name_of};
+use super::member::{self, Place, look, name_of};
 use super::participants::Participants;
-use crate::agent::effects::Lease;
+use crate::agent::effects::{Lease, PeerAddress};
 use crate::agent::slot::Registration as SlotRegistration;
 use crate::agent::{Agent, Parameters, StorageSpace};
 use crate::api::hook::{CallId, HookAnswer, ParticipantId};
@@ -20,7 +20,7 @@ use crate::io::random;
 use crate::netconf::state::View;
 use crate::raft::{EntryKind, Node, NodeConfig, RecoveredLog};
 use crate::replication::snapshot::Decoder;
-use crate::replication::state::State;
+use crate::replication::state::{Member, State};
 use crate::storage::{Disk, Identity, LogOptions, Recovered, Reserve, SnapshotReader, recover};
 use crate::yang::schema::Schema;
 use crate::yang::tree::{Seed, Tree};
@@ -60,8 +60,8 @@ pub(crate) fn start(
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(&configuration.data_dir)?);
     let listener = runtime.block_on(listen(configuration, &*disk))?;
     let address = address(configuration, listener.as_ref());
-    let member = Place { configuration, disk: &disk, schema, runtime, address: address.clone() };
-    let Member { identity, credentials, others } = member.begin()?;
+    let place = Place { configuration, disk: &disk, schema, runtime, address: address.clone() };
+    let member::Member { identity, credentials, others } = place.begin()?;
     let Recovered { log, raft, .. } = recovered(configuration, &disk)?;
     anyhow::ensure!(
         credentials.is_some() || is_alone(&identity, &raft),
@@ -72,6 +72,7 @@ pub(crate) fn start(
     );
     let storage = hold_reserve(&*disk)?;
     let state = recovered_state(&disk, &raft, schema, &identity)?;
+    let others = if others.is_empty() { others_in(&state, &identity) } else { others };
     let base = raft.base();
     let joining = raft.last().index == LogIndex(0) && identity.incarnation != FOUNDER;
     let node = Node::new(&node_config(&identity)?, raft)?;
@@ -167,6 +168,17 @@ fn recovered(configuration: &Configuration, disk: &Arc<dyn Disk>) -> anyhow::Res
         tracing::warn!(file, "a damaged snapshot was passed over; the log makes up for it");
     }
     Ok(recovered)
+}
+
+/// Whom to be connected to while the log is applied.
+fn others_in(state: &State, identity: &Identity) -> Vec<PeerAddress> {
+    let others = state.members.iter().filter(|it| it.incarnation != identity.incarnation);
+    let address = |member: &Member| PeerAddress {
+        incarnation: member.incarnation,
+        name: member.name.clone(),
+        address: member.address.clone(),
+    };
+    others.map(address).collect()
 }
 
 /// Whether the node is, as far as its log tells, a cluster of one.

@@ -53,6 +53,12 @@ pub(super) enum DialError {
 }
 
 impl DialError {
+    /// The connection may have broken meanwhile, or the other end is not who it should be.
+    fn of_handshake(error: io::Error) -> Self {
+        let is_proof = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+        if is_proof { Self::Tls(error) } else { Self::Unreachable(error) }
+    }
+
     /// Whether trying again soon can help.
     fn is_lasting(&self) -> bool {
         match self {
@@ -96,6 +102,7 @@ pub(super) async fn keep_connected(shared: Arc<Shared>, peer: PeerAddress, mut s
 
 async fn keep_trying(shared: &Arc<Shared>, peer: &PeerAddress) {
     let mut backoff = Backoff::START;
+    let mut was_connected = false;
     loop {
         if let Some(link) = shared.links.current(peer.incarnation) {
             if link.reached(Stage::Announced).await == Stage::Announced {
@@ -103,9 +110,10 @@ async fn keep_trying(shared: &Arc<Shared>, peer: &PeerAddress) {
                 shared.forget_note(peer.incarnation);
             }
             link.reached(Stage::Over).await;
+            was_connected = true;
         }
-        if shared.own.name.incarnation < peer.incarnation {
-            // The younger one connects; unless it cannot, or does not know where.
+        if shared.own.name.incarnation < peer.incarnation && std::mem::take(&mut was_connected) {
+            // Both know that the connection is lost, and the younger one connects first.
             sleep(Duration::from_millis(PEER_YIELD_MS)).await;
             if shared.links.current(peer.incarnation).is_some() {
                 continue;
@@ -171,7 +179,7 @@ async fn open(
     let name = shared.own.name.of(peer.incarnation).server_name();
     let name = name.ok_or(DialError::NoGreeting)?;
     let connector = TlsConnector::from(Arc::clone(&shared.tls.client));
-    let stream = connector.connect(name, stream).await.map_err(DialError::Tls)?;
+    let stream = connector.connect(name, stream).await.map_err(DialError::of_handshake)?;
     let mut stream = TlsStream::from(stream);
     let greeting = Opening::Greeting(shared.own.greeting(peer.incarnation, purpose));
     say(&mut stream, &greeting).await?;

@@ -22,6 +22,7 @@ mod support;
 mod cluster_module;
 mod durability;
 mod interop;
+mod joining;
 mod limits;
 mod participants;
 mod rfc6022_monitoring;

@@ -63,6 +63,8 @@ impl Agent {
                 let authority = fresh
                     .authority
                     .ok_or_else(|| fault::operation_failed("no authority was created"))?;
+                let known = self.parameters.address.clone();
+                let address = if address.is_empty() { known } else { address };
                 RequestBody::Init { charter: Charter { name, authority }, address }
             }
             ClusterRequest::Token { valid_for_s } => {

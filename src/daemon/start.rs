@@ -31,7 +31,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 /// The first member of every cluster. Its log begins with nothing but itself; all others begin with a snapshot.
-const FOUNDER: Incarnation = Incarnation(1);
+pub(super) const FOUNDER: Incarnation = Incarnation(1);
 /// Ticks of 10 ms: 250 to 500 ms without a leader, a heartbeat each 50 ms.
 const ELECTION_TICKS: usize = 25;
 const HEARTBEAT_TICKS: usize = 5;

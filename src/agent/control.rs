@@ -91,7 +91,7 @@ impl Agent {
                     self,
                     now,
                     from,
-                    Content::Change(Change::Restore(Revision(revision))),
+                    Content::of(Change::Restore(Revision(revision))),
                 );
                 order.comment = Some(format!("rollback to revision {revision}"));
                 self.order(now, order);

@@ -155,6 +155,7 @@ impl Agent {
             }
             Content::Control(_) => self.evaluate_control(now, asked),
             Content::Change(_) | Content::Lock(_) | Content::Unlock(_) => self.submit(now, asked),
+            Content::Logged => {}
         }
     }
 

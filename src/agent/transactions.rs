@@ -1,6 +1,6 @@
 //! Changes of running: admitted and evaluated on the head, proposed, and decided by the log (PROTOCOL L3 to L7).
 
-use super::asked::{Asked, Change, Content};
+use super::asked::{Asked, Change};
 use super::head::NotProposed;
 use super::{Agent, StorageSpace, fault};
 use crate::base::ids::{LogIndex, Revision, SessionKey};
@@ -271,14 +271,4 @@ fn admit(head: &State, asked: &Asked, change: &Change) -> Result<Option<Step>, V
         },
     };
     step.map_err(|error| vec![fault::not_yours(&error)])
-}
-
-/// The change that a request asks for.
-pub(super) fn change_of(content: &Content) -> Option<&Change> {
-    match content {
-        Content::Change(change) => Some(change),
-        Content::Lock(_) | Content::Unlock(_) | Content::SessionEnd(_) | Content::Control(_) => {
-            None
-        }
-    }
 }

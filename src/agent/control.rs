@@ -10,6 +10,7 @@ use super::{Agent, Phase, fault};
 use crate::base::ids::{Boot, Digest, Incarnation, Revision, SessionId, TxId};
 use crate::base::limits::NODE_NAME_BYTES_MAX;
 use crate::base::time::{Now, WallTime};
+use crate::base::token::JoinToken;
 use crate::netconf::error::RpcError;
 use crate::netconf::operation::{ClusterRequest, TransactionName};
 use crate::raft::{MembershipChange, SeatChange};
@@ -181,8 +182,12 @@ impl Agent {
         match &**body {
             RequestBody::Token(token) => {
                 let secret = self.token_secrets.remove(&token.digest).unwrap_or_default();
-                let text = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-                Answer::Output(vec![("token", text)])
+                let authority = match &self.state.charter {
+                    Some(charter) => sha2::Sha256::digest(&charter.authority.certificate).into(),
+                    None => [0; 32],
+                };
+                let token = JoinToken { secret, authority: Digest(authority) };
+                Answer::Output(vec![("token", token.to_string())])
             }
             RequestBody::Join { name, .. } => {
                 let member = self.state.member_named(name).map(|member| member.incarnation);

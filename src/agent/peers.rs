@@ -36,6 +36,8 @@ pub(super) struct Peers {
     shown_lease: Option<Lease>,
     /// What the other members were when the transport was last told.
     shown_peers: Vec<PeerAddress>,
+    /// The transport knows the authority.
+    shown_authority: bool,
     /// What the leader was last told to be applied here.
     said_applied: LogIndex,
 }
@@ -66,6 +68,7 @@ impl Peers {
             contacts: BTreeMap::new(),
             shown_lease: None,
             shown_peers: Vec::new(),
+            shown_authority: false,
             said_applied: LogIndex(0),
         }
     }
@@ -300,6 +303,12 @@ impl Agent {
         if self.peers.shown_lease != Some(lease) {
             self.peers.shown_lease = Some(lease);
             self.effects.lease = Some(lease);
+        }
+        if !self.peers.shown_authority
+            && let Some(charter) = &self.state.charter
+        {
+            self.peers.shown_authority = true;
+            self.effects.authority = Some(charter.authority.clone());
         }
         if self.peers.alone {
             return;

@@ -4,3 +4,4 @@ pub(crate) mod ids;
 pub(crate) mod limits;
 pub(crate) mod policy;
 pub(crate) mod time;
+pub(crate) mod token;

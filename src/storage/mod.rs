@@ -29,12 +29,12 @@ mod log_tests;
 #[cfg(test)]
 pub(crate) mod simulated_disk;
 
-pub(crate) use disk::{Disk, DiskError};
+pub(crate) use disk::{Disk, DiskError, replace_file};
 pub(crate) use identity::{Identity, IdentityError};
 pub(crate) use log::{Log, LogError, LogOptions, prepare_spare};
-pub(crate) use recovery::{Recovered, recover};
+pub(crate) use recovery::{Recovered, erase, recover};
 pub(crate) use reserve::Reserve;
-pub(crate) use snapshot::{SnapshotReader, SnapshotWriter, prune_snapshots};
+pub(crate) use snapshot::{SnapshotReader, SnapshotWriter, prune_snapshots, verify_snapshot};
 
 /// The file of the finished form of `file` while it is written.
 fn temporary(file: &str) -> String {

@@ -11,6 +11,8 @@ mod applied;
 mod candidate;
 mod fault;
 mod head;
+#[cfg(any(test, feature = "sim"))]
+pub(crate) mod inspect;
 mod requests;
 mod sessions;
 pub(crate) mod slot;

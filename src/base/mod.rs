@@ -3,4 +3,5 @@
 pub(crate) mod ids;
 pub(crate) mod limits;
 pub(crate) mod policy;
+pub(crate) mod rules;
 pub(crate) mod time;

@@ -26,7 +26,8 @@ mod snapshot;
 mod crash_tests;
 #[cfg(test)]
 mod log_tests;
-#[cfg(test)]
+#[cfg(any(test, feature = "sim"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "tests of this room ask for the rest"))]
 pub(crate) mod simulated_disk;
 
 pub(crate) use disk::{Disk, DiskError};
@@ -34,7 +35,7 @@ pub(crate) use identity::{Identity, IdentityError};
 pub(crate) use log::{Log, LogError, LogOptions, prepare_spare};
 pub(crate) use recovery::{Recovered, recover};
 pub(crate) use reserve::Reserve;
-pub(crate) use snapshot::{SnapshotReader, SnapshotWriter, prune_snapshots};
+pub(crate) use snapshot::{SnapshotError, SnapshotReader, SnapshotWriter, prune_snapshots};
 
 /// The file of the finished form of `file` while it is written.
 fn temporary(file: &str) -> String {

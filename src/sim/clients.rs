@@ -195,18 +195,18 @@ impl World {
             47..60 => vec![Lock(Candidate), Stage(a), Commit, Unlock(Candidate)],
             60..65 => vec![Stage(a), pause.clone(), Commit],
             65..67 => vec![Discard],
-            67..80 => {
+            67..76 => {
                 let named = self.chance.below(2) == 0;
                 let persist = named.then(|| self.next_value(c));
                 if let Some(token) = &persist {
                     self.tokens.push(token.clone());
                 }
-                let timeout_s = 1 + u32::try_from(self.chance.below(4)).unwrap_or(0);
+                let timeout_s = 1 + u32::try_from(self.chance.below(3)).unwrap_or(0);
                 let mut plan = vec![
                     Lock(Candidate),
                     Stage(a),
                     CommitConfirmed { timeout_s, persist: persist.clone() },
-                    Sleep(self.chance.below(3_000 * MS)),
+                    Sleep(self.chance.below(1_200 * MS)),
                 ];
                 match self.chance.below(4) {
                     0 => plan.push(Cancel { persist_id: persist }),
@@ -216,12 +216,12 @@ impl World {
                 plan.push(Unlock(Candidate));
                 plan
             }
-            80..84 => match self.tokens.last().cloned() {
+            76..80 => match self.tokens.last().cloned() {
                 Some(token) => vec![Confirm { persist_id: Some(token) }],
                 None => vec![Read],
             },
-            84..86 => vec![Kill],
-            86..92 => vec![Read, pause.clone(), Read],
+            80..82 => vec![Kill],
+            82..92 => vec![Read, pause.clone(), Read],
             92..96 => vec![Action::Close],
             _ => vec![Lock(Running), Edit(a), Action::Vanish],
         };

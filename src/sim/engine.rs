@@ -1,22 +1,22 @@
 //! What `daemon/engine.rs` does, in virtual time: effects are carried out in their order, and the node can die
 //! between any two of them.
 
-use super::node::{Boundary, Death, Input, Life, Shown};
+use super::node::{Boundary, Death, Input, Life, Node, Shown};
 use super::oracle::{Violation, ensure};
 use super::participants::Scripted;
 use super::world::{Event, MS, World};
 use crate::agent::effects::{Effects, Lease};
-use crate::agent::{Agent, Parameters};
+use crate::agent::{Agent, Parameters, StorageSpace};
 use crate::base::ids::{Boot, ClusterId, Lineage, LogIndex};
 use crate::base::rules::Rule;
 use crate::base::time::Timestamp;
 use crate::datastore::store::{Datastores, Presence, RunningAccess};
 use crate::raft::{NodeConfig, SnapshotMeta, WaitForSync};
 use crate::replication::state::State;
-use crate::storage::simulated_disk::SimulatedDisk;
+use crate::storage::simulated_disk::{SimulatedDisk, Unsynced};
 use crate::storage::{
-    Identity, LogOptions, Recovered, SnapshotError, SnapshotReader, SnapshotWriter,
-    prune_snapshots, recover,
+    Disk, Identity, LogError, LogOptions, Recovered, RecoveryError, Reserve, SnapshotError,
+    SnapshotReader, SnapshotWriter, prepare_spare, prune_snapshots, recover,
 };
 use crate::yang::schema::Schema;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use std::sync::Arc;
 /// Small, so that a short life sees many segments and snapshots.
 const LOG: LogOptions = LogOptions { segment_bytes: 8 << 10, record_bytes_max: 1 << 20 };
 const SNAPSHOT_LOG_BYTES: u64 = 32 << 10;
+const RESERVE: Reserve = Reserve { bytes: 32 << 10 };
 const ELECTION_TICKS: usize = 25;
 const HEARTBEAT_TICKS: usize = 5;
 
@@ -34,9 +35,16 @@ impl World {
             return Ok(());
         }
         let disk = Arc::new(self.nodes[n].disk.clone());
-        let boot = self.identity(n, &disk).boot;
-        let Recovered { log, raft, .. } = recover(disk.clone(), LOG)
-            .map_err(|error| Violation::new("S6", format!("{n} cannot recover: {error}")))?;
+        let Some(Identity { boot, .. }) = self.identity(n, &disk) else {
+            return self.start_later(n);
+        };
+        let Recovered { log, raft, .. } = match recover(disk.clone(), LOG) {
+            Ok(recovered) => recovered,
+            Err(RecoveryError::Disk(_)) => return self.start_later(n),
+            Err(error) => {
+                return Err(Violation::new("S6", format!("{n} cannot recover: {error}")));
+            }
+        };
         self.nodes[n].journal.recovered(&raft)?;
         let base = raft.base();
         if let Some(meta) = &raft.snapshot {
@@ -47,6 +55,10 @@ impl World {
             boot.counter,
             raft.last()
         ));
+        let storage = match RESERVE.hold(&*disk) {
+            Ok(()) => StorageSpace::Enough,
+            Err(_) => StorageSpace::Full,
+        };
         let state = self.recovered_state(disk, base.index)?;
         let config = NodeConfig {
             id: self.nodes[n].incarnation,
@@ -60,6 +72,7 @@ impl World {
         let participants = Scripted::all(self.participants);
         let parameters = self.parameters(n, boot, &participants);
         let mut agent = Agent::new(parameters, node, state, base);
+        agent.set_storage(storage);
         agent.start();
         let single = self.nodes.len() == 1;
         let node = &mut self.nodes[n];
@@ -89,10 +102,23 @@ impl World {
         self.carry_out(n)
     }
 
-    fn identity(&mut self, n: usize, disk: &SimulatedDisk) -> Identity {
+    /// A disk without space, or without power: somebody looks after it.
+    fn start_later(&mut self, n: usize) -> Result<(), Violation> {
+        self.say(format_args!("{n} cannot start from its disk"));
+        self.nodes[n].disk.restart(Unsynced::Kept);
+        self.after(200 * MS, Event::Start(n));
+        Ok(())
+    }
+
+    /// A new life of the node, or its first; none if the disk does not take it.
+    fn identity(&mut self, n: usize, disk: &SimulatedDisk) -> Option<Identity> {
         let nonce = self.chance.next();
-        if let Some(identity) = Identity::start(disk, nonce).expect("a disk without faults") {
-            return identity;
+        let started = match Identity::start(disk, nonce) {
+            Err(_) if RESERVE.release(disk).ok()? => Identity::start(disk, nonce),
+            started => started,
+        };
+        if let Some(identity) = started.ok()? {
+            return Some(identity);
         }
         let identity = Identity {
             cluster: ClusterId(1),
@@ -101,8 +127,7 @@ impl World {
             boot: Boot { counter: 1, nonce },
             tree_seed: [0; 16],
         };
-        identity.create(disk).expect("an empty disk");
-        identity
+        identity.create(disk).ok().map(|()| identity)
     }
 
     fn recovered_state(
@@ -140,13 +165,21 @@ impl World {
 
     /// The thread takes in what has come.
     pub(super) fn turn(&mut self, n: usize) -> Result<(), Violation> {
-        let now = self.nodes[n].clock.now(self.time);
-        let Some(life) = &mut self.nodes[n].life else { return Ok(()) };
+        let Node { clock, disk, life, .. } = &mut self.nodes[n];
+        let now = clock.now(self.time);
+        let Some(life) = life else { return Ok(()) };
         if life.writing.is_some() {
             // It waits for the disk, and looks at its inbox then.
             return Ok(());
         }
         life.turn_due = false;
+        let free = disk.free_bytes();
+        if life.agent.storage() == StorageSpace::Full
+            && free.is_ok_and(|free| free > 2 * RESERVE.bytes)
+            && RESERVE.hold(disk).is_ok()
+        {
+            life.agent.set_storage(StorageSpace::Enough);
+        }
         for input in std::mem::take(&mut life.inbox) {
             life.take_in(now, input);
         }
@@ -210,8 +243,12 @@ impl World {
             let takes = self.chance.below(60 * MS);
             self.for_life(n, takes, |node, life| Event::SnapshotTaken { node, life });
         }
-        let clock = self.nodes[n].clock;
-        let Some(life) = &mut self.nodes[n].life else { return Ok(()) };
+        let Node { clock, disk, life, .. } = &mut self.nodes[n];
+        let Some(life) = life else { return Ok(()) };
+        if life.log.take_spare_wanted() {
+            // It is made beside the agent's thread; without it the next segment takes longer.
+            prepare_spare(disk, LOG).unwrap_or_default();
+        }
         if let Some(at) = life.agent.wake_at() {
             let at = clock.when(at).max(self.time + 1);
             if life.wake_at.is_none_or(|wake| wake > at || wake <= self.time) {
@@ -246,7 +283,12 @@ impl World {
             drop(life.log.flush());
             return self.kill(n, doom.death);
         }
-        if let Err(error) = life.log.flush() {
+        let mut outcome = life.log.flush();
+        if matches!(outcome, Err(LogError::NoSpace)) && RESERVE.release(&node.disk).is_ok() {
+            life.agent.set_storage(StorageSpace::Full);
+            outcome = life.log.flush();
+        }
+        if let Err(error) = outcome {
             self.say(format_args!("{n} ends: {error}"));
             let death = self.draw_death();
             return self.kill(n, death);
@@ -339,16 +381,20 @@ impl World {
         {
             return self.kill(n, doom.death);
         }
-        if written.is_ok() && life.log.prune(index).is_ok() {
-            node.snapshots.insert(index, meta);
-            life.snapshot_at = life.log.bytes() + SNAPSHOT_LOG_BYTES;
-            self.say(format_args!("{n} has a snapshot at {index}"));
-            self.give(n, Input::SnapshotWritten(index));
+        life.snapshot_at = life.log.bytes() + SNAPSHOT_LOG_BYTES;
+        if written.is_err() {
+            self.say(format_args!("{n} has no snapshot at {index}; its log keeps growing"));
             return Ok(());
         }
-        self.say(format_args!("{n} ends: no snapshot at {index}"));
-        let death = self.draw_death();
-        self.kill(n, death)
+        if life.log.prune(index).is_err() {
+            let death = self.draw_death();
+            return self.kill(n, death);
+        }
+        life.snapshot_at = life.log.bytes() + SNAPSHOT_LOG_BYTES;
+        node.snapshots.insert(index, meta);
+        self.say(format_args!("{n} has a snapshot at {index}"));
+        self.give(n, Input::SnapshotWritten(index));
+        Ok(())
     }
 
     /// A node dies where it was to die.

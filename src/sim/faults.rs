@@ -16,6 +16,7 @@ pub(super) struct Faults {
     pub(super) slow_disks: bool,
     pub(super) wall_jumps: bool,
     pub(super) sync_errors: bool,
+    pub(super) full_disks: bool,
     /// Microseconds between two faults, on average.
     pub(super) every_us: u64,
 }
@@ -30,7 +31,7 @@ impl World {
         self.after(wait, Event::Fault);
         let n = self.chance.place(self.nodes.len());
         let faults = self.faults;
-        match self.chance.below(16) {
+        match self.chance.below(17) {
             0..5 if faults.crashes => self.doom(n),
             5 if faults.power_cuts => self.power_cut()?,
             6..9 if faults.partitions => self.partition(n),
@@ -59,6 +60,13 @@ impl World {
             15 if faults.sync_errors && self.nodes[n].life.is_some() => {
                 self.say(format_args!("{n} has a disk that does not sync"));
                 self.nodes[n].disk.fail_syncs();
+            }
+            16 if faults.full_disks => {
+                let disk = &self.nodes[n].disk;
+                disk.limit(Some(disk.used() + self.chance.below(10_000)));
+                let takes = self.chance.below(2_000 * MS);
+                self.say(format_args!("{n} has a full disk"));
+                self.after(takes, Event::LargeDisk(n));
             }
             _ => {}
         }
@@ -133,6 +141,7 @@ impl World {
         for n in 0..self.nodes.len() {
             self.nodes[n].paused_until = self.time;
             self.nodes[n].flush_us = 2 * MS;
+            self.nodes[n].disk.limit(None);
             if let Some(life) = &mut self.nodes[n].life {
                 life.doom = None;
             }

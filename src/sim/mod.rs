@@ -32,14 +32,15 @@ pub use oracle::{Counts, Violation};
 pub use trace::Sink;
 
 use crate::base::rules::{Rule, Rules};
+use node::Node;
 use oracle::ensure;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use world::{Event, MS, Phase, World};
 
 /// From here on things go wrong.
 const CALM_US: u64 = 1_500 * MS;
-/// Clients go on for so long when nothing goes wrong any more.
-const HEALED_US: u64 = 3_000 * MS;
+/// Ten election timeouts. Clients go on for so long when nothing goes wrong any more; then there is a leader (L1).
+const HEALED_US: u64 = 5_000 * MS;
 /// After this time without faults every request has an outcome (L2, L7).
 const QUIET_US: u64 = 20_000 * MS;
 /// After this time a write and a read succeed on a node (L4).
@@ -125,6 +126,7 @@ impl World {
         self.phase = Phase::Healed;
         self.heal()?;
         self.run_until(self.time + HEALED_US)?;
+        ensure("L1", self.nodes.iter().any(Node::decides), || "nobody leads".to_owned())?;
         self.come_to_rest()?;
         self.probe_all()?;
         self.converge()?;

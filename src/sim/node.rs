@@ -114,6 +114,13 @@ pub(super) struct Node {
     pub(super) flush_us: u64,
 }
 
+impl Node {
+    /// Whether it leads and may decide.
+    pub(super) fn decides(&self) -> bool {
+        self.life.as_ref().is_some_and(|life| life.agent.inspect().decides)
+    }
+}
+
 /// From start to death.
 pub(super) struct Life {
     pub(super) number: u64,

@@ -63,6 +63,7 @@ pub(super) enum Event {
     },
     Start(usize),
     FastDisk(usize),
+    LargeDisk(usize),
     Deliver(Packet),
     Connect(usize, usize),
     Broken(usize, usize, u64),
@@ -125,6 +126,7 @@ impl World {
             slow_disks: sometimes(3),
             wall_jumps: sometimes(2),
             sync_errors: !sometimes(4),
+            full_disks: !sometimes(3),
             every_us: 0,
         };
         let faults = Faults { every_us: 150 * MS + chance.below(1_500 * MS), ..faults };
@@ -270,6 +272,10 @@ impl World {
             Event::Start(node) => self.start(node),
             Event::FastDisk(node) => {
                 self.nodes[node].flush_us = 2 * MS;
+                Ok(())
+            }
+            Event::LargeDisk(node) => {
+                self.nodes[node].disk.limit(None);
                 Ok(())
             }
             Event::Deliver(packet) => self.deliver(packet),

@@ -33,7 +33,7 @@ pub(crate) mod simulated_disk;
 pub(crate) use disk::{Disk, DiskError};
 pub(crate) use identity::{Identity, IdentityError};
 pub(crate) use log::{Log, LogError, LogOptions, prepare_spare};
-pub(crate) use recovery::{Recovered, recover};
+pub(crate) use recovery::{Recovered, RecoveryError, recover};
 pub(crate) use reserve::Reserve;
 pub(crate) use snapshot::{SnapshotError, SnapshotReader, SnapshotWriter, prune_snapshots};
 

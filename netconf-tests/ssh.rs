@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// Keys of a user, made for one test.
-struct Keys {
+pub(crate) struct Keys {
     directory: tempfile::TempDir,
 }
 
 impl Keys {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         for (name, kind) in
             [("ed25519", "ed25519"), ("rsa", "rsa"), ("ecdsa", "ecdsa"), ("stranger", "ed25519")]
@@ -28,11 +28,11 @@ impl Keys {
         Self { directory }
     }
 
-    fn private(&self, name: &str) -> PathBuf {
+    pub(crate) fn private(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    fn public(&self, name: &str) -> String {
+    pub(crate) fn public(&self, name: &str) -> String {
         let text = std::fs::read_to_string(self.private(name).with_extension("pub"));
         text.expect("a public key").trim().to_owned()
     }
@@ -61,7 +61,7 @@ fn ssh(agent: &Agent, user: &str, key: &Path) -> Command {
     command
 }
 
-fn netconf(agent: &Agent, user: &str, key: &Path) -> Wire {
+pub(crate) fn netconf(agent: &Agent, user: &str, key: &Path) -> Wire {
     let mut command = ssh(agent, user, key);
     command.args(["-s", "127.0.0.1", "netconf"]);
     Wire::command(&mut command).expect("ssh")

@@ -87,7 +87,7 @@ const ROOMS: &[Room] = &[
             "io",
         ],
     ),
-    shell("cli", &["base", "netconf", "io", "daemon"]),
+    shell("cli", &["base", "xml", "netconf", "io", "daemon"]),
 ];
 
 /// Doors beside the table, each of one file, each with its reason.

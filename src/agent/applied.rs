@@ -1,13 +1,13 @@
 //! After an entry is applied: answers, the candidate, participants (PROTOCOL N1 to N3).
 
-use super::event::{Answer, ReplyTo};
-use super::{Agent, Phase, fault};
+use super::{Agent, Phase};
 use crate::api::hook::Proposed;
-use crate::base::ids::LogIndex;
+use crate::base::ids::{LogIndex, Revision};
 use crate::base::time::Now;
-use crate::raft::{Committed, CommittedEntry};
+use crate::raft::{Committed, CommittedEntry, SnapshotMeta};
 use crate::replication::apply::{Applied, Effect, Knowledge, Position, apply};
-use crate::replication::entry::{Body, Entry, RequestHead};
+use crate::replication::entry::{Body, Entry, Seat};
+use crate::yang::tree::Tree;
 
 impl Agent {
     /// Applies a durable entry, unless one before it could not be.
@@ -18,12 +18,12 @@ impl Agent {
         let position = Position { index: committed.index, term: committed.term };
         match &committed.entry {
             CommittedEntry::Data(bytes) => self.apply_entry(now, position, bytes),
-            CommittedEntry::Empty => {
-                if committed.term == self.node.term() && self.node.is_leader() {
-                    self.lead(now);
-                }
+            CommittedEntry::Membership(change) => {
+                self.apply_seat(change);
+                self.apply_entry(now, position, change.context());
+                self.seats_changed();
             }
-            CommittedEntry::Membership(_) => {}
+            CommittedEntry::Empty => {}
         }
         if self.phase == Phase::Stopped {
             return;
@@ -31,7 +31,42 @@ impl Agent {
         self.applied = committed.index;
         self.applied_term = committed.term;
         self.node.advance_applied(committed.index);
-        self.release_barriers(committed.index);
+        if committed.entry == CommittedEntry::Empty
+            && committed.term == self.node.term()
+            && self.node.is_leader()
+        {
+            self.look_around(now);
+            self.begin_to_lead(now);
+        }
+        self.end_prepared_before(committed.term);
+        self.finish_unchanged(now);
+        self.release_barriers(now);
+    }
+
+    /// A snapshot replaces the state. What this node asked is known to be committed if it says so.
+    pub(super) fn install(&mut self, now: Now, meta: &SnapshotMeta) {
+        let Some((_, state)) = self.incoming.take_if(|(arrived, _)| arrived == meta) else {
+            return self.give_up("a snapshot was installed that has not arrived".to_owned());
+        };
+        let before = std::mem::replace(&mut self.state, state);
+        self.applied = meta.position.index;
+        self.applied_term = meta.position.term;
+        self.node.advance_applied(meta.position.index);
+        self.facts.snapshot_index = meta.position.index;
+        self.facts.join_progress = None;
+        self.seats_changed();
+        self.candidate_follows(false);
+        self.watch_confirmed(now);
+        let txids: Vec<_> = self.pending.keys().copied().collect();
+        for txid in txids {
+            if self.state.outcomes.contains_key(&txid) || self.state.control.contains(&txid) {
+                self.committed(now, txid, meta.position.index, false);
+            }
+        }
+        if self.phase == Phase::Ready && before.revision != self.state.revision {
+            self.start_participants();
+        }
+        self.view_is_stale = true;
     }
 
     fn apply_entry(&mut self, now: Now, position: Position, bytes: &[u8]) {
@@ -52,7 +87,9 @@ impl Agent {
         };
         match applied {
             Applied::Done(effect) => self.took_effect(now, position, &entry, effect),
-            Applied::Void | Applied::Known => self.had_no_effect(now, &entry),
+            Applied::Void | Applied::Known => {
+                tracing::debug!(index = position.index.0, "an entry had no effect");
+            }
             Applied::Diverged { stated, found } => {
                 let why = format!("it states digest {stated}, and makes {found}");
                 self.stop(position.index, &why);
@@ -69,48 +106,118 @@ impl Agent {
     }
 
     fn took_effect(&mut self, now: Now, position: Position, entry: &Entry, effect: Effect) {
-        let pending =
-            request_of(&entry.body).and_then(|request| self.pending.remove(&request.txid));
-        let committed_candidate = pending.as_ref().is_some_and(|pending| pending.candidate);
+        let txid = entry.body.request().map(|request| request.txid);
+        let own = txid.and_then(|txid| self.pending.get(&txid));
+        let committed_candidate = own.is_some_and(|pending| pending.candidate);
+        let changed_data = effect.revision.is_some();
         let mut overtaken = None;
         if let Some((revision, before)) = effect.revision {
-            self.candidate_follows(committed_candidate);
-            let (user, session) = author(&entry.body);
-            let after = self.state.shared.clone();
-            overtaken = self.overtake_slot(revision);
-            if self.phase == Phase::Ready {
-                let change = Proposed { before, after, user, session };
-                self.tell_participants(revision, &change);
-            }
+            overtaken = self.overtake_slot(now, revision);
+            self.has_new_revision(now, committed_candidate, revision, before, &entry.body);
             tracing::debug!(revision = revision.0, index = position.index.0, "revision committed");
         }
         self.view_is_stale = true;
         self.watch_confirmed(now);
-        if let Some(reply) = pending.and_then(|pending| pending.reply) {
-            self.answer(reply, Answer::Ok);
+        if let Some(txid) = txid {
+            self.leading.forget(txid);
+            self.committed(now, txid, position.index, changed_data);
         }
-        if committed_candidate {
-            self.candidate_resolved(now);
-        }
+        self.look_after_sessions(now, &entry.body);
+        self.look_after_seats(&entry.body);
         self.resume_slot(now, overtaken);
+        self.prepare_early(now);
         self.progress(now, &entry.body);
     }
 
-    /// Voided by the log: the decision of another leader came first. Nothing was changed.
-    fn had_no_effect(&mut self, now: Now, entry: &Entry) {
-        let Some(pending) =
-            request_of(&entry.body).and_then(|request| self.pending.remove(&request.txid))
-        else {
+    fn has_new_revision(
+        &mut self,
+        now: Now,
+        committed_candidate: bool,
+        revision: Revision,
+        before: Tree,
+        body: &Body,
+    ) {
+        self.candidate_follows(committed_candidate);
+        self.facts.committed = self.facts.committed.saturating_add(1);
+        self.facts.last_commit = Some(now.wall);
+        if self.phase == Phase::Ready {
+            let (user, session) = author(body);
+            let change = Proposed { before, after: self.state.shared.clone(), user, session };
+            self.tell_participants(revision, &change);
+        }
+    }
+
+    /// Sessions of this node that the log has ended.
+    fn look_after_sessions(&mut self, now: Now, body: &Body) {
+        let own = self.parameters.incarnation;
+        match body {
+            Body::SessionEnd { session, .. } if session.incarnation == own => {
+                if session.boot == self.parameters.boot.counter {
+                    self.ended_by_log(now, *session);
+                }
+            }
+            Body::NodeDown { incarnation, boot, .. }
+                if *incarnation == own && *boot == self.parameters.boot.counter =>
+            {
+                let ended: Vec<_> = self
+                    .state
+                    .member(own)
+                    .into_iter()
+                    .flat_map(|member| member.ended.keys().copied())
+                    .map(|id| self.session_key(id))
+                    .collect();
+                for session in ended {
+                    self.ended_by_log(now, session);
+                }
+                tracing::warn!(
+                    "the cluster took this node for lost; what its sessions held is released"
+                );
+                self.announce(now);
+            }
+            Body::NodeUp { incarnation, .. }
+            | Body::NodeDown { incarnation, .. }
+            | Body::SessionIds { incarnation, .. } => {
+                tracing::debug!(member = incarnation.0, "a member's boot");
+            }
+            Body::Schema { .. }
+            | Body::Decision(_)
+            | Body::Lock { .. }
+            | Body::Unlock { .. }
+            | Body::SessionEnd { .. }
+            | Body::Init { .. }
+            | Body::Token { .. }
+            | Body::Policy { .. }
+            | Body::Seat { .. } => {}
+        }
+    }
+
+    fn look_after_seats(&mut self, body: &Body) {
+        if let Body::Seat { change: Seat::Joined { .. }, .. } = body
+            && self.node.is_leader()
+        {
+            self.effects.snapshot_wanted = true;
+        }
+        let Body::Seat { change: Seat::Removed { incarnation }, .. } = body else {
+            if let Body::NodeUp { .. } = body {
+                self.seats_changed();
+            }
             return;
         };
-        if let Some(reply) = pending.reply {
-            let error =
-                fault::resource_denied("quorate:no-leader", "leadership changed; try again");
-            self.answer(reply, Answer::Errors(vec![error]));
+        if *incarnation == self.parameters.incarnation {
+            return self.was_removed();
         }
-        if pending.candidate {
-            self.candidate_resolved(now);
+        if self.node.is_leader() {
+            self.say_goodbye(*incarnation);
         }
+        self.forget_peer(*incarnation);
+    }
+
+    /// This member has no seat any more.
+    pub(super) fn was_removed(&mut self) {
+        self.give_up(
+            "this node was removed from its cluster; to bring it back, start it with --join and an empty data directory"
+                .to_owned(),
+        );
     }
 
     /// The timer of a confirmed commit counts from when this node applied it.
@@ -119,23 +226,6 @@ impl Agent {
         if self.confirmed_since.map(|(watched, _)| watched) != generation {
             self.confirmed_since = generation.map(|generation| (generation, now.monotonic));
         }
-    }
-
-    fn release_barriers(&mut self, index: LogIndex) {
-        let later = self.barriers.split_off(&LogIndex(index.0.saturating_add(1)));
-        let due = std::mem::replace(&mut self.barriers, later);
-        let answers: Vec<(ReplyTo, Answer)> = due.into_values().flatten().collect();
-        self.effects.answers.extend(answers);
-    }
-}
-
-fn request_of(body: &Body) -> Option<&RequestHead> {
-    match body {
-        Body::Decision(decision) => Some(&decision.request),
-        Body::Lock { request, .. }
-        | Body::Unlock { request, .. }
-        | Body::SessionEnd { request, .. } => Some(request),
-        Body::NodeUp { .. } | Body::SessionIds { .. } | Body::Schema { .. } => None,
     }
 }
 
@@ -147,9 +237,14 @@ fn author(body: &Body) -> (String, Option<crate::base::ids::SessionId>) {
         }
         Body::SessionEnd { request, session } => (request.user.clone(), Some(session.id)),
         Body::NodeUp { .. }
+        | Body::NodeDown { .. }
         | Body::SessionIds { .. }
         | Body::Schema { .. }
         | Body::Lock { .. }
-        | Body::Unlock { .. } => (String::new(), None),
+        | Body::Unlock { .. }
+        | Body::Init { .. }
+        | Body::Token { .. }
+        | Body::Policy { .. }
+        | Body::Seat { .. } => (String::new(), None),
     }
 }

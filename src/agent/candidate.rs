@@ -113,24 +113,9 @@ impl Agent {
         self.discard();
     }
 
-    /// The tree that a commit of the candidate would make of the head: the candidate's changes on it, or the paths
-    /// that changed on both sides.
-    pub(super) fn rebased_candidate(
-        &self,
-        revision: Revision,
-        head: &Tree,
-    ) -> Result<Tree, Vec<RpcError>> {
-        let own = self.candidate.as_ref().ok_or_else(no_candidate)?;
-        own.candidate.rebase(&self.parameters.schema, revision, head).map_err(|conflicts| {
-            let conflict = |path| {
-                fault::operation_failed(
-                    "running was changed here since the candidate's edits began",
-                )
-                .tagged("quorate:conflict")
-                .at(path)
-            };
-            conflicts.into_iter().map(conflict).collect()
-        })
+    /// The candidate as it is now, to be committed.
+    pub(super) fn candidate_now(&self) -> Result<Candidate, Vec<RpcError>> {
+        self.candidate.as_ref().map(|own| own.candidate.clone()).ok_or_else(no_candidate)
     }
 
     /// An edit of the candidate: RFC 7950 8.3.1 and 8.3.2 only, unless a test is asked for.
@@ -152,7 +137,7 @@ impl Agent {
             self.node_candidate()?.candidate = edited;
             self.view_is_stale = true;
         }
-        self.answer_on_head(reply, Answer::Ok);
+        self.answer(reply, Answer::Ok);
         Ok(())
     }
 
@@ -165,7 +150,7 @@ impl Agent {
         own.free_for(session)?;
         own.candidate.replace_whole(tree);
         self.view_is_stale = true;
-        self.answer_on_head(reply, Answer::Ok);
+        self.answer(reply, Answer::Ok);
         Ok(())
     }
 

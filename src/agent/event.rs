@@ -95,11 +95,16 @@ pub(crate) enum SessionEvent {
         session: SessionKey,
         message_id: String,
         request: Request,
+        /// The client's own name for it (the attribute `transaction-id`).
+        transaction: Option<String>,
     },
     /// An operation of our cluster module.
     Cluster {
         session: SessionKey,
+        message_id: String,
         request: ClusterRequest,
+        /// The client's own name for it.
+        transaction: Option<String>,
         /// What the shell drew for it.
         fresh: Fresh,
     },

@@ -1,10 +1,11 @@
 //! Errors of operations as the agent decides them (RFC 6241, 7 and appendix A).
 
 use super::head::NotProposed;
-use crate::base::ids::SessionId;
+use crate::base::ids::{SessionId, TxId};
 use crate::netconf::error::{ErrorInfo, ErrorTag, ErrorType, RpcError};
 use crate::transaction::confirmed::NotYours;
 use crate::yang::error::DataError;
+use crate::yang::path::InstancePath;
 
 fn protocol(tag: ErrorTag, message: impl Into<String>) -> RpcError {
     RpcError::new(ErrorType::Protocol, tag, message)
@@ -44,6 +45,77 @@ pub(super) fn storage_full() -> RpcError {
     resource_denied("quorate:storage-full", message)
 }
 
+pub(super) fn no_leader() -> RpcError {
+    let message = "no member leads: a majority of the voters must be up and reach each other";
+    resource_denied("quorate:no-leader", message)
+}
+
+/// It may be committed, now or later: to be looked up (PROTOCOL O1).
+pub(super) fn outcome_unknown(txid: TxId) -> RpcError {
+    let message = format!(
+        "no member leads any more, and transaction {txid} may or may not be committed: ask for its outcome later"
+    );
+    operation_failed(message)
+        .tagged("quorate:outcome-unknown")
+        .with(ErrorInfo::Quorate { element: "transaction".into(), text: txid.to_string() })
+}
+
+/// The request is from before its origin's floor: nothing of it comes into the log (PROTOCOL F3).
+pub(super) fn expired(txid: TxId) -> RpcError {
+    operation_failed(format!("transaction {txid} has expired"))
+}
+
+/// The session does not hold the lock any more that it held when it asked (PROTOCOL F24).
+pub(super) fn lock_lost() -> RpcError {
+    protocol(ErrorTag::LockDenied, "the lock of this session was released meanwhile")
+        .tagged("quorate:lock-lost")
+        .with(ErrorInfo::SessionId(0))
+}
+
+pub(super) fn member_unreachable(name: &str) -> RpcError {
+    let message = format!("member {name} cannot be reached, and the policy asks for every member");
+    resource_denied("quorate:member-unreachable", message)
+}
+
+pub(super) fn access_denied() -> RpcError {
+    let message = "operations on the cluster are for users with `admin = true` and for root on the local socket";
+    RpcError::new(ErrorType::Application, ErrorTag::AccessDenied, message)
+}
+
+pub(super) fn not_founded() -> RpcError {
+    operation_failed("this node belongs to no cluster yet: `quorate cluster init` makes one")
+}
+
+pub(super) fn not_ready() -> RpcError {
+    resource_denied("quorate:not-ready", "the node is starting")
+}
+
+/// Running was changed on the same paths.
+pub(super) fn conflicts(paths: Vec<InstancePath>) -> Vec<RpcError> {
+    let conflict = |path| {
+        operation_failed("running was changed here since the candidate's edits began")
+            .tagged("quorate:conflict")
+            .at(path)
+    };
+    paths.into_iter().map(conflict).collect()
+}
+
+/// Errors as they travel between members.
+pub(super) fn encode(errors: &[RpcError]) -> Vec<u8> {
+    // Postcard fails on what has no length only; there is nothing of the kind in it.
+    postcard::to_stdvec(errors).unwrap_or_default()
+}
+
+/// Errors as another member sent them.
+pub(super) fn decode(bytes: &[u8]) -> Vec<RpcError> {
+    let errors: Vec<RpcError> = postcard::from_bytes(bytes).unwrap_or_default();
+    if errors.is_empty() {
+        vec![operation_failed("the leader refused the request")]
+    } else {
+        errors
+    }
+}
+
 /// Nothing was changed.
 pub(super) fn not_proposed(error: &NotProposed) -> RpcError {
     match error {
@@ -70,7 +142,10 @@ pub(super) fn of_data(errors: Vec<DataError>) -> Vec<RpcError> {
 
 /// A participant's no (`errors.md`, Cluster).
 pub(super) fn refused(member: &str, participant: &str, reason: &str) -> RpcError {
-    let quorate = |element, text: &str| ErrorInfo::Quorate { element, text: text.to_owned() };
+    let quorate = |element: &'static str, text: &str| ErrorInfo::Quorate {
+        element: element.into(),
+        text: text.to_owned(),
+    };
     let message = format!("participant {participant} on {member} refused the change: {reason}");
     RpcError::new(ErrorType::Application, ErrorTag::OperationFailed, message)
         .tagged("quorate:refused")

@@ -3,6 +3,7 @@
 use super::Agent;
 use crate::base::ids::{LogIndex, Term};
 use crate::base::limits::LOG_ENTRY_BYTES_MAX;
+use crate::raft::{MembershipChange, MembershipError, Node, ProposeError, SeatChange};
 use crate::replication::apply::{Applied, Knowledge, Position, apply};
 use crate::replication::entry::{Body, Entry};
 use crate::replication::state::State;
@@ -44,6 +45,12 @@ impl Head {
         self.in_flight.clear();
     }
 
+    /// This node does not lead any more: what it proposed is the log's matter.
+    pub(super) fn end(&mut self) {
+        self.state = None;
+        self.in_flight.clear();
+    }
+
     /// The result of the entry at `position`, if it was evaluated here when it was proposed.
     pub(super) fn take(&mut self, position: Position) -> Option<InFlight> {
         let is_next = self.in_flight.front().is_some_and(|entry| entry.position == position);
@@ -76,8 +83,41 @@ impl Agent {
         body: Body,
         result: Option<&Tree>,
     ) -> Result<LogIndex, NotProposed> {
+        let propose = |node: &mut Node, term, bytes| {
+            node.propose(term, bytes).map_err(|error| match error {
+                ProposeError::NotLeader { .. } => NotProposed::NoLeader,
+                ProposeError::Dropped => NotProposed::Refused(error.to_string()),
+            })
+        };
+        self.propose_with(body, result, propose)
+    }
+
+    /// Proposes a change of one seat, with what becomes of the member's record (PROTOCOL A6).
+    pub(super) fn propose_membership(
+        &mut self,
+        seat: SeatChange,
+        body: Body,
+    ) -> Result<LogIndex, NotProposed> {
+        self.propose_with(body, None, |node, term, context| {
+            let change = MembershipChange::Simple { seat, context };
+            node.propose_membership(term, &change).map_err(|error| match error {
+                MembershipError::NotLeader => NotProposed::NoLeader,
+                error => NotProposed::Refused(error.to_string()),
+            })
+        })
+    }
+
+    fn propose_with(
+        &mut self,
+        body: Body,
+        result: Option<&Tree>,
+        append: impl FnOnce(&mut Node, Term, Vec<u8>) -> Result<LogIndex, NotProposed>,
+    ) -> Result<LogIndex, NotProposed> {
         let term: Term = self.node.term();
         let state = self.head.state.as_ref().ok_or(NotProposed::NoLeader)?;
+        if !self.node.is_leader() || self.node.transferring_to().is_some() {
+            return Err(NotProposed::NoLeader);
+        }
         let entry = Entry { term, body };
         let next = LogIndex(self.node.last_index().0.saturating_add(1));
         let expected = Position { index: next, term };
@@ -90,10 +130,7 @@ impl Agent {
         if bytes.len() > LOG_ENTRY_BYTES_MAX {
             return Err(NotProposed::TooBig);
         }
-        let index = self
-            .node
-            .propose(term, bytes)
-            .map_err(|error| NotProposed::Refused(error.to_string()))?;
+        let index = append(&mut self.node, term, bytes)?;
         assert_eq!(index, next, "a leader's proposal is the next entry of its log");
         self.head.state = Some(after.clone());
         self.head.in_flight.push_back(InFlight {

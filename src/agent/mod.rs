@@ -8,34 +8,48 @@ pub(crate) mod effects;
 pub(crate) mod event;
 
 mod applied;
+mod asked;
 mod candidate;
+mod control;
+mod duties;
 mod fault;
 mod head;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) mod inspect;
+mod leading;
+mod member;
+mod origin;
+mod peers;
 mod requests;
 mod sessions;
 pub(crate) mod slot;
 mod start;
+mod status;
 mod transactions;
 
 #[cfg(test)]
 mod tests;
 
 use crate::api::hook::{CallId, HookAnswer};
-use crate::base::ids::{Boot, Incarnation, LogIndex, Revision, SessionId, Term, TxId};
+use crate::base::ids::{
+    Boot, ClusterId, Digest, Incarnation, Lineage, LogIndex, SessionId, Term, TxId,
+};
 use crate::base::time::{Now, Timestamp};
 use crate::datastore::edit::Edit;
 use crate::datastore::store::Datastores;
-use crate::netconf::state::{LockState, SessionState, View};
-use crate::raft::{Delivery, LogPosition, Ready, ReadyNumber, SnapshotMeta};
+use crate::netconf::state::SessionState;
+use crate::raft::{Delivery, LogPosition, Ready, ReadyNumber, SnapshotMeta, StepError};
 use crate::replication::message::PeerMessage;
-use crate::replication::state::{LockTarget, State};
+use crate::replication::state::State;
 use crate::yang::schema::Schema;
 use candidate::NodeCandidate;
 use effects::{Effects, Persist};
 use event::{Answer, ReplyTo, SessionEvent};
 use head::Head;
+use leading::{Conclusion, Leading};
+use member::Participants;
+use origin::Pending;
+use peers::Peers;
 use sessions::Session;
 use slot::{Registration, SlotQueue};
 use std::collections::BTreeMap;
@@ -45,9 +59,13 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(crate) struct Parameters {
     pub(crate) schema: Arc<Schema>,
+    pub(crate) cluster: ClusterId,
+    pub(crate) lineage: Lineage,
     pub(crate) incarnation: Incarnation,
     pub(crate) boot: Boot,
     pub(crate) name: String,
+    /// `host:port` at which other members reach this one; empty if it does not listen for them.
+    pub(crate) address: String,
     pub(crate) datastores: Datastores,
     pub(crate) sessions_max: usize,
     /// Content for an empty running datastore.
@@ -87,6 +105,14 @@ pub(crate) struct Agent {
     applied: LogIndex,
     applied_term: Term,
     head: Head,
+    leading: Leading,
+    /// When this node began to lead.
+    leading_since: Timestamp,
+    /// Term and leader when they were last looked at, and since when there is no leader.
+    watched: (Term, Option<Incarnation>),
+    leaderless_since: Option<Timestamp>,
+    peers: Peers,
+    participants: Participants,
     phase: Phase,
     sessions: BTreeMap<SessionId, Session>,
     /// Wire ids that this boot may still give: from the first to below the second.
@@ -96,25 +122,18 @@ pub(crate) struct Agent {
     candidate: Option<NodeCandidate>,
     pending: BTreeMap<TxId, Pending>,
     next_seq: u64,
-    /// Answers that wait until the entry at an index is applied.
-    barriers: BTreeMap<LogIndex, Vec<(ReplyTo, Answer)>>,
-    slots: SlotQueue,
+    /// Secrets of tokens that this node is making.
+    token_secrets: BTreeMap<Digest, [u8; 16]>,
     /// When the pending confirmed commit was applied here (its timer), by its generation.
     confirmed_since: Option<(LogIndex, Timestamp)>,
+    /// A snapshot that has arrived and is to replace the state.
+    incoming: Option<(SnapshotMeta, State)>,
     storage: StorageSpace,
     view_is_stale: bool,
     sessions_changed: bool,
     session_states: Arc<Vec<SessionState>>,
+    facts: status::Facts,
     effects: Effects,
-}
-
-/// A proposed transaction of this node.
-#[derive(Debug)]
-struct Pending {
-    /// Nobody waits for what the agent itself decided.
-    reply: Option<ReplyTo>,
-    /// It commits the candidate.
-    candidate: bool,
 }
 
 impl Agent {
@@ -129,14 +148,20 @@ impl Agent {
             .datastores
             .may_commit()
             .then(|| NodeCandidate::new(state.revision, &state.shared));
+        let participants = Participants::new(parameters.participants.clone());
         Self {
-            slots: SlotQueue::new(parameters.participants.clone()),
             parameters,
             node,
             state,
             applied: applied.index,
             applied_term: applied.term,
             head: Head::default(),
+            leading: Leading::new(SlotQueue::new()),
+            leading_since: Timestamp::default(),
+            watched: (Term(0), None),
+            leaderless_since: None,
+            peers: Peers::new(true),
+            participants,
             phase: Phase::Recovering,
             sessions: BTreeMap::new(),
             session_ids: (0, 0),
@@ -144,66 +169,140 @@ impl Agent {
             candidate,
             pending: BTreeMap::new(),
             next_seq: 1,
-            barriers: BTreeMap::new(),
+            token_secrets: BTreeMap::new(),
             confirmed_since: None,
+            incoming: None,
             storage: StorageSpace::Enough,
             view_is_stale: true,
             sessions_changed: true,
             session_states: Arc::default(),
+            facts: status::Facts::default(),
             effects: Effects::default(),
         }
     }
 
-    /// Begins: a cluster of one elects itself.
-    pub(crate) fn start(&mut self) {
-        self.node.campaign();
+    /// Begins: a cluster of one elects itself; a member of several waits to hear of a leader.
+    pub(crate) fn start(&mut self, now: Now) {
+        self.seats_changed();
+        self.pass_time(now);
+        self.leaderless_since = Some(now.monotonic);
+        if self.peers.alone {
+            self.node.campaign();
+        }
+        self.announce(now);
     }
 
     /// Takes in what a session wants. The answer comes with the effects of this step or of a later one.
     pub(crate) fn step(&mut self, now: Now, reply: ReplyTo, event: SessionEvent) {
         match event {
-            SessionEvent::Open(client) => self.open_session(reply, client),
-            SessionEvent::Request { session, message_id, request } => {
+            SessionEvent::Open(client) => self.open_session(now, reply, client),
+            SessionEvent::Request { session, message_id, request, transaction } => {
                 tracing::debug!(session = session.id.0, message_id, "request");
+                self.note_request(session, message_id, transaction);
                 self.request(now, (reply, session), request);
             }
-            SessionEvent::Cluster { .. } | SessionEvent::Join(_) => {
-                self.answer(reply, Answer::Refused("not yet".to_owned()));
+            SessionEvent::Cluster { session, message_id, request, transaction, fresh } => {
+                tracing::debug!(session = session.id.0, message_id, "request");
+                self.note_request(session, message_id, transaction);
+                self.cluster_request(now, (reply, session), request, fresh);
             }
+            SessionEvent::Join(join) => self.join_request(now, reply, join),
             SessionEvent::Ended(session) => self.end_session(now, session, Some(reply)),
         }
+        self.look_around(now);
     }
 
     /// Takes in a message of the member that the connection is authenticated for.
-    pub(crate) fn peer(&mut self, _now: Now, _from: Incarnation, _message: PeerMessage) {}
+    pub(crate) fn peer(&mut self, now: Now, from: Incarnation, message: PeerMessage) {
+        if self.phase == Phase::Stopped {
+            return;
+        }
+        match message {
+            PeerMessage::Consensus { frame, .. } => self.consensus_came(from, &frame),
+            PeerMessage::Hello { boot, you_acked, .. } => self.heard_hello(from, boot, you_acked),
+            PeerMessage::Keepalive(keepalive) => self.heard_keepalive(now, from, &keepalive),
+            PeerMessage::KeepaliveOk(ok) => self.heard_keepalive_ok(now, &ok),
+            PeerMessage::Applied { index } => self.heard_applied(now, from, index),
+            PeerMessage::Request(request) => self.take_request(now, from, *request),
+            PeerMessage::Abort { txid, term, errors } => {
+                let conclusion = Conclusion::Abort(fault::decode(&errors));
+                self.concluded(now, txid, term, conclusion);
+            }
+            PeerMessage::Unchanged { txid, term, read_index } => {
+                self.concluded(now, txid, term, Conclusion::Unchanged(read_index));
+            }
+            PeerMessage::AckDone { txid, .. } => self.acknowledged(now, txid),
+            PeerMessage::AwaitAck { txid, index } => {
+                if self.leading_term().is_some() && txid.incarnation == from {
+                    self.wait_for_members(now, txid, index);
+                }
+            }
+            PeerMessage::Prepare(prepare) => self.prepare(now, from, *prepare),
+            PeerMessage::Vote { term, slot, verdict } => {
+                if self.leading_term() == Some(term) {
+                    self.member_said(now, from, slot, verdict);
+                }
+            }
+            PeerMessage::SlotAbort { term, slot } => self.slot_aborted(now, term, slot),
+            PeerMessage::Removed => self.was_removed(),
+        }
+        self.look_around(now);
+    }
+
+    fn consensus_came(&mut self, from: Incarnation, frame: &[u8]) {
+        match self.node.step(from, frame) {
+            Ok(()) => {}
+            Err(error @ (StepError::LogLost { .. } | StepError::CommittedConflict { .. })) => {
+                self.give_up(format!(
+                    "{error}. Remove this member from the cluster and let it join again with an empty data directory"
+                ));
+            }
+            Err(error) => tracing::debug!(%error, "a frame was dropped"),
+        }
+    }
 
     /// A connection to the member is there, in both lanes.
-    pub(crate) fn peer_connected(&mut self, _now: Now, _peer: Incarnation) {}
+    pub(crate) fn peer_connected(&mut self, now: Now, peer: Incarnation) {
+        self.greet(now, peer);
+        self.look_around(now);
+    }
 
     /// The connection to the member broke. It was reset, or nothing was heard in time.
-    pub(crate) fn peer_lost(&mut self, _now: Now, _peer: Incarnation) {}
+    pub(crate) fn peer_lost(&mut self, now: Now, peer: Incarnation) {
+        self.lose(peer);
+        self.look_around(now);
+    }
 
     /// Takes in a snapshot that has arrived from `from` and is durable, with the state that it holds and the frame
     /// that came after it.
     pub(crate) fn snapshot_arrived(
         &mut self,
-        _now: Now,
-        _from: Incarnation,
-        _meta: SnapshotMeta,
-        _state: State,
-        _frame: &[u8],
+        now: Now,
+        from: Incarnation,
+        meta: SnapshotMeta,
+        state: State,
+        frame: &[u8],
     ) {
+        self.incoming = Some((meta, state));
+        self.consensus_came(from, frame);
+        self.look_around(now);
     }
 
     /// How the sending of a snapshot ended.
-    pub(crate) fn snapshot_sent(&mut self, _now: Now, _to: Incarnation, _delivery: Delivery) {}
+    pub(crate) fn snapshot_sent(&mut self, now: Now, to: Incarnation, delivery: Delivery) {
+        self.delivered(to, delivery);
+        self.look_around(now);
+    }
 
     /// Bytes of a snapshot that have arrived, of how many: for the operator.
-    pub(crate) fn snapshot_progress(&mut self, _arrived: u64, _of: u64) {}
+    pub(crate) fn snapshot_progress(&mut self, arrived: u64, of: u64) {
+        self.facts.join_progress = Some((arrived, of));
+        self.view_is_stale = true;
+    }
 
     /// Takes in what a participant answers to a call.
     pub(crate) fn hook_answered(&mut self, now: Now, call: CallId, answer: HookAnswer) {
-        self.slot_answered(now, call, answer);
+        self.participant_answered(now, call, answer);
     }
 
     /// Takes in that the write `number` is durable.
@@ -213,39 +312,104 @@ impl Agent {
 
     /// Takes in that time has passed: to be called at `wake_at` or later.
     pub(crate) fn tick(&mut self, now: Now) {
+        self.pass_time(now);
         self.slot_deadline(now);
+        self.participant_deadline(now);
+        self.look_around(now);
+        self.look_after_pending(now);
+        self.look_after_acks(now);
         self.duties(now);
     }
 
     /// When `tick` has something to do.
-    pub(crate) fn wake_at(&self) -> Option<Timestamp> {
-        let rollback = self.rollback_due();
-        let slot = self.slots.deadline();
-        match (rollback, slot) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+    pub(crate) fn wake_at(&self, now: Now) -> Option<Timestamp> {
+        let due = [
+            self.tick_due(),
+            self.rollback_due(now),
+            self.leading.slots.deadline(),
+            self.participants.deadline(),
+            self.pending_due(),
+            self.ack_due(),
+        ];
+        due.into_iter().flatten().min()
     }
 
     /// What is to be done now.
     pub(crate) fn take_effects(&mut self, now: Now) -> Effects {
+        self.ask_read_index(now);
         while let Some(ready) = self.node.ready() {
-            for committed in &ready.committed {
-                self.apply_committed(now, committed);
-            }
-            let Ready { number, sync, persist: write, messages, persisted_messages, .. } = ready;
-            let alone = messages.is_empty() && persisted_messages.is_empty();
-            assert!(alone, "a cluster of one has nobody to send messages to");
-            assert!(ready.snapshot.is_none(), "nobody sends snapshots to a cluster of one");
-            assert!(ready.read_states.is_empty(), "no read index is asked for");
-            self.effects.persist.push(Persist { number, sync, write });
+            self.take_ready(now, ready);
+            self.look_around(now);
             self.duties(now);
+            self.open_when_started(now);
+            self.ask_read_index(now);
         }
-        if self.view_is_stale && self.phase == Phase::Ready {
-            self.effects.view = Some(Arc::new(self.view()));
+        if self.node.take_snapshot_wanted() {
+            self.effects.snapshot_wanted = true;
+        }
+        if self.view_is_stale {
+            self.effects.view = Some(Arc::new(self.view(now)));
             self.view_is_stale = false;
         }
+        self.keep_up_peers(now);
         std::mem::take(&mut self.effects)
+    }
+
+    fn take_ready(&mut self, now: Now, ready: Ready) {
+        let Ready { number, sync, persist, messages, persisted_messages, .. } = ready;
+        for message in messages {
+            self.consensus(message, true);
+        }
+        self.effects.persist.push(Persist { number, sync, write: persist });
+        for message in persisted_messages {
+            self.consensus(message, false);
+        }
+        if let Some(meta) = ready.snapshot {
+            self.install(now, &meta);
+        }
+        for committed in &ready.committed {
+            self.apply_committed(now, committed);
+        }
+        for read in &ready.read_states {
+            self.read_index_came(&read.context);
+        }
+        self.release_barriers(now);
+    }
+
+    /// Whether another leads, or this node does, or nobody: what was on its way is given to whoever leads.
+    fn look_around(&mut self, now: Now) {
+        let seen = (self.node.term(), self.node.leader());
+        if seen == self.watched {
+            return;
+        }
+        let before = std::mem::replace(&mut self.watched, seen);
+        let own = Some(self.parameters.incarnation);
+        if before.1 == own {
+            self.stop_leading(now);
+        }
+        if seen.1 == own {
+            self.leading_since = now.monotonic;
+        }
+        if before.1 != seen.1 && seen.1.is_some() {
+            self.facts.leadership_changes = self.facts.leadership_changes.saturating_add(1);
+            self.facts.last_leadership_change = Some(now.wall);
+        }
+        self.leaderless_since = match (seen.1, self.leaderless_since) {
+            (Some(_), _) => None,
+            (None, Some(since)) => Some(since),
+            (None, None) => Some(now.monotonic),
+        };
+        self.view_is_stale = true;
+        self.end_contacts(now);
+        if seen.1.is_some() && seen.1 != own {
+            self.give_all(now);
+        }
+    }
+
+    /// Everything that belonged to this term of leadership is thrown away (PROTOCOL L1).
+    fn stop_leading(&mut self, _now: Now) {
+        self.head.end();
+        self.leading = Leading::new(self.new_slots());
     }
 
     /// Takes in how the disk is.
@@ -265,50 +429,15 @@ impl Agent {
         (meta, self.state.clone())
     }
 
-    /// A snapshot up to `index` is durable: the log before it is not needed any more.
-    pub(crate) fn snapshot_written(&mut self, index: LogIndex) {
-        self.node.compact(index);
-    }
-
-    fn view(&mut self) -> View {
-        if std::mem::take(&mut self.sessions_changed) {
-            let states = self.sessions.iter().map(|(id, session)| session.state(*id)).collect();
-            self.session_states = Arc::new(states);
-        }
-        View {
-            running: self.state.shared.clone(),
-            candidate: self.candidate.as_ref().map(|candidate| candidate.tree().clone()),
-            startup: None,
-            sessions: Arc::clone(&self.session_states),
-            locks: self.lock_states(),
-            cluster: Arc::default(),
-        }
-    }
-
-    fn lock_states(&self) -> Vec<LockState> {
-        let running = self.state.lock(LockTarget::Running).map(|lock| LockState {
-            datastore: crate::datastore::store::Datastore::Running,
-            session: lock.session.id,
-            locked_time: lock.at,
-        });
-        let candidate = self.candidate.as_ref().and_then(NodeCandidate::lock_state);
-        running.into_iter().chain(candidate).collect()
+    /// A snapshot is durable: it may be sent to members that lag, and the log before it is not needed any more.
+    pub(crate) fn snapshot_written(&mut self, snapshot: SnapshotMeta) {
+        let index = snapshot.position.index;
+        self.facts.snapshot_index = index;
+        self.node.offer_snapshot(snapshot);
+        self.compact_log(index);
     }
 
     fn answer(&mut self, reply: ReplyTo, answer: Answer) {
         self.effects.answers.push((reply, answer));
-    }
-
-    /// Answers when everything that the head has seen is durable, so that the answer rests on nothing that a crash
-    /// takes back (PROTOCOL F5).
-    fn answer_on_head(&mut self, reply: ReplyTo, answer: Answer) {
-        match self.head.last_index() {
-            Some(index) => self.barriers.entry(index).or_default().push((reply, answer)),
-            None => self.answer(reply, answer),
-        }
-    }
-
-    fn revision_of_head(&self) -> Revision {
-        self.head.state().map_or(self.state.revision, |state| state.revision)
     }
 }

@@ -1,8 +1,9 @@
 //! Which operation goes where.
 
+use super::asked::{Change, Content};
 use super::event::{Answer, ReplyTo};
-use super::transactions::{Content, Transaction, Work};
-use super::{Agent, fault};
+use super::origin::Order;
+use super::{Agent, Phase, fault};
 use crate::base::ids::SessionKey;
 use crate::base::time::Now;
 use crate::datastore::store::Datastore;
@@ -21,11 +22,14 @@ impl Agent {
             let error = fault::operation_failed("the session is over");
             return self.answer(from.0, Answer::Errors(vec![error]));
         }
+        if self.phase != Phase::Ready && request != Request::CloseSession {
+            return self.answer(from.0, Answer::Errors(vec![fault::not_ready()]));
+        }
         if self.touches_candidate(&request) && self.candidate_must_wait(from, &request) {
             return;
         }
         if let Err(errors) = self.try_request(now, from, request) {
-            self.answer_on_head(from.0, Answer::Errors(errors));
+            self.answer(from.0, Answer::Errors(errors));
         }
     }
 
@@ -56,7 +60,8 @@ impl Agent {
             Request::EditConfig { target: Datastore::Running, test_option, edit } => {
                 self.running_is_writable()?;
                 let test_only = test_option == TestOption::TestOnly;
-                self.submit_change(now, from, Content::Edit(edit), test_only)
+                self.order_change(now, from, Change::Edit(edit), test_only);
+                Ok(())
             }
             Request::EditConfig { target: Datastore::Startup, .. } => Err(no_startup()),
             Request::CopyConfig { source, target } => self.copy_config(now, from, source, target),
@@ -74,8 +79,8 @@ impl Agent {
             Request::Commit(commit) => self.commit(now, from, commit),
             Request::DiscardChanges => self.discard_changes(from),
             Request::CancelCommit { persist_id } => {
-                let content = Content::Cancel { persist_id };
-                self.submit_change(now, from, content, false)
+                self.order_change(now, from, Change::Cancel { persist_id }, false);
+                Ok(())
             }
             Request::Validate { source } => self.validate_source(now, from, source),
         }
@@ -88,54 +93,35 @@ impl Agent {
         Err(vec![fault::not_supported("running is written through the candidate only")])
     }
 
-    /// A change of running by a session, behind the open slot if there is one.
-    fn submit_change(
-        &mut self,
-        now: Now,
-        (reply, session): From,
-        content: Content,
-        test_only: bool,
-    ) -> Result<(), Vec<RpcError>> {
-        let user = self.user_of(session);
-        let transaction = Transaction {
-            reply: Some(reply),
-            session: Some(session),
-            user,
-            at: now.wall,
-            content,
-            ask: None,
-            confirms: false,
-            test_only,
-            comment: None,
-        };
-        self.submit(now, Work::Transaction(Box::new(transaction)));
-        Ok(())
+    /// A change of running by a session.
+    fn order_change(&mut self, now: Now, from: From, change: Change, test_only: bool) {
+        let mut order = Order::of_session(self, now, from, Content::Change(change));
+        order.test_only = test_only;
+        self.order(now, order);
+    }
+
+    /// The same, of the whole candidate: it is busy until there is an outcome, and unmodified if it takes place.
+    fn order_commit(&mut self, now: Now, from: From, change: Change) {
+        let mut order = Order::of_session(self, now, from, Content::Change(change));
+        order.candidate = true;
+        self.set_candidate_busy();
+        self.order(now, order);
     }
 
     fn commit(&mut self, now: Now, from: From, commit: Commit) -> Result<(), Vec<RpcError>> {
         self.candidate_free_for(from.1)?;
+        let candidate = Box::new(self.candidate_now()?);
         let ask = Ask {
             confirmed: commit.confirmed.map(|confirmed| (confirmed.timeout_s, confirmed.persist)),
             persist_id: commit.persist_id,
         };
-        let transaction = Transaction {
-            reply: Some(from.0),
-            session: Some(from.1),
-            user: self.user_of(from.1),
-            at: now.wall,
-            content: Content::Candidate,
-            confirms: self.may_confirm(from.1, &ask),
-            ask: Some(ask),
-            test_only: false,
-            comment: None,
-        };
-        self.set_candidate_busy();
-        self.submit(now, Work::Transaction(Box::new(transaction)));
+        let confirms = self.may_confirm(from.1, &ask);
+        self.order_commit(now, from, Change::Candidate { candidate, ask, confirms });
         Ok(())
     }
 
     fn may_confirm(&self, session: SessionKey, ask: &Ask) -> bool {
-        let pending = self.head.state().and_then(|head| head.confirmed.as_ref());
+        let pending = self.head.state().unwrap_or(&self.state).confirmed.as_ref();
         pending.is_some() && commit_step(pending, session, ask).is_ok()
     }
 
@@ -161,13 +147,14 @@ impl Agent {
                 self.running_is_writable()?;
                 let takes_candidate = source == ConfigSource::Datastore(Datastore::Candidate)
                     && self.candidate_free_for(from.1).is_ok();
+                let tree = self.source_tree(source)?;
                 if takes_candidate {
                     // What it holds is in running then, as after a commit.
-                    self.set_candidate_busy();
-                    return self.submit_change(now, from, Content::WholeCandidate, false);
+                    self.order_commit(now, from, Change::Replace(tree));
+                } else {
+                    self.order_change(now, from, Change::Replace(tree), false);
                 }
-                let tree = self.source_tree(source)?;
-                self.submit_change(now, from, Content::Replace(tree), false)
+                Ok(())
             }
             Datastore::Startup => Err(no_startup()),
         }
@@ -190,22 +177,11 @@ impl Agent {
     fn validate_source(
         &mut self,
         now: Now,
-        (reply, session): From,
+        from: From,
         source: ConfigSource,
     ) -> Result<(), Vec<RpcError>> {
         let tree = self.source_tree(source)?;
-        let transaction = Transaction {
-            reply: Some(reply),
-            session: Some(session),
-            user: self.user_of(session),
-            at: now.wall,
-            content: Content::Validate(tree),
-            ask: None,
-            confirms: false,
-            test_only: true,
-            comment: None,
-        };
-        self.submit(now, Work::Transaction(Box::new(transaction)));
+        self.order_change(now, from, Change::Validate(tree), true);
         Ok(())
     }
 
@@ -213,7 +189,9 @@ impl Agent {
         match target {
             Datastore::Candidate => self.lock_candidate(from, now.wall),
             Datastore::Running => {
-                self.submit(now, Work::Lock { from, target: LockTarget::Running, at: now.wall });
+                let content = Content::Lock(LockTarget::Running);
+                let order = Order::of_session(self, now, from, content);
+                self.order(now, order);
                 Ok(())
             }
             Datastore::Startup => Err(no_startup()),
@@ -224,7 +202,9 @@ impl Agent {
         match target {
             Datastore::Candidate => self.unlock_candidate(from),
             Datastore::Running => {
-                self.submit(now, Work::Unlock { from, target: LockTarget::Running, at: now.wall });
+                let content = Content::Unlock(LockTarget::Running);
+                let order = Order::of_session(self, now, from, content);
+                self.order(now, order);
                 Ok(())
             }
             Datastore::Startup => Err(no_startup()),

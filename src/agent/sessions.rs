@@ -1,18 +1,22 @@
 //! Sessions of this node: opening, ending, what an end releases.
 
+use super::asked::Content;
 use super::event::{Answer, Client, End, EndCause, ReplyTo};
-use super::{Agent, Pending, Phase, fault};
+use super::origin::Order;
+use super::{Agent, Phase, fault};
 use crate::base::ids::{SessionId, SessionKey};
-use crate::base::limits::SESSION_ID_BLOCK;
+use crate::base::limits::{EARLY_SESSIONS_MAX, SESSION_ID_BLOCK};
 use crate::base::time::Now;
-use crate::netconf::state::SessionState;
-use crate::replication::entry::Body;
-use crate::replication::state::State;
+use crate::netconf::state::{SessionState, Transport};
+use crate::replication::message::RequestBody;
 
 /// An open session.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) client: Client,
+    /// Of the request that it has asked last: by them its outcome can be found.
+    pub(super) message_id: Option<String>,
+    pub(super) transaction: Option<String>,
 }
 
 impl Session {
@@ -30,46 +34,75 @@ impl Session {
 }
 
 impl Agent {
-    pub(super) fn open_session(&mut self, reply: ReplyTo, client: Client) {
+    pub(super) fn open_session(&mut self, now: Now, reply: ReplyTo, client: Client) {
         if self.phase != Phase::Ready {
-            return self.answer(reply, Answer::Refused("the node is starting".to_owned()));
+            return self.open_before_ready(reply, client);
         }
         if self.sessions.len() >= self.parameters.sessions_max {
             let most = self.parameters.sessions_max;
             return self
                 .answer(reply, Answer::Refused(format!("{most} sessions are open already")));
         }
-        self.refill_session_ids();
+        self.refill_session_ids(now);
         let (next, end) = self.session_ids;
         if next >= end {
             let why = "no session-id is at hand; try again".to_owned();
             return self.answer(reply, Answer::Refused(why));
         }
         self.session_ids.0 = next.saturating_add(1);
-        let id = SessionId(next);
-        self.sessions.insert(id, Session { client });
+        self.enter(reply, SessionId(next), client);
+    }
+
+    /// The local socket is open from the beginning, for the state and the operations of the cluster (PROTOCOL M3). No
+    /// boot receives these ids from the log.
+    fn open_before_ready(&mut self, reply: ReplyTo, client: Client) {
+        let first = u32::MAX - EARLY_SESSIONS_MAX + 1;
+        let free = (first..=u32::MAX).map(SessionId).find(|id| !self.sessions.contains_key(id));
+        match free {
+            Some(id) if client.transport == Transport::Unix && client.admin => {
+                self.enter(reply, id, client);
+            }
+            Some(_) | None => {
+                self.answer(reply, Answer::Refused("the node is starting".to_owned()));
+            }
+        }
+    }
+
+    fn enter(&mut self, reply: ReplyTo, id: SessionId, client: Client) {
+        self.sessions.insert(id, Session { client, message_id: None, transaction: None });
         self.sessions_changed = true;
         self.view_is_stale = true;
         let key = self.session_key(id);
         self.answer(reply, Answer::Opened(key));
     }
 
-    fn session_key(&self, id: SessionId) -> SessionKey {
+    /// What the request that the session asks now is known by.
+    pub(super) fn note_request(
+        &mut self,
+        session: SessionKey,
+        message_id: String,
+        transaction: Option<String>,
+    ) {
+        if let Some(open) = self.sessions.get_mut(&session.id) {
+            open.message_id = Some(message_id);
+            open.transaction = transaction;
+        }
+    }
+
+    pub(super) fn session_key(&self, id: SessionId) -> SessionKey {
         let Self { parameters, .. } = self;
         SessionKey { incarnation: parameters.incarnation, boot: parameters.boot.counter, id }
     }
 
     /// Asks for the next block when half of this one is given, unless it is on its way.
-    fn refill_session_ids(&mut self) {
+    fn refill_session_ids(&mut self, now: Now) {
         let (next, end) = self.session_ids;
         if self.session_ids_asked || end.saturating_sub(next) > SESSION_ID_BLOCK / 2 {
             return;
         }
-        let (incarnation, boot) = (self.parameters.incarnation, self.parameters.boot.counter);
-        match self.propose(Body::SessionIds { incarnation, boot }) {
-            Ok(_) => self.session_ids_asked = true,
-            Err(error) => tracing::warn!(%error, "no new session-ids"),
-        }
+        self.session_ids_asked = true;
+        let body = RequestBody::SessionIds { lowest: self.lowest_session() };
+        self.order(now, Order::of_node(now, Content::Control(Box::new(body))));
     }
 
     /// The user of a session, for history and participants.
@@ -88,13 +121,22 @@ impl Agent {
             let error = fault::invalid_value("a session cannot kill itself; use close-session");
             return self.answer(reply, Answer::Errors(vec![error]));
         }
-        if !self.sessions.contains_key(&target) {
-            let error = fault::invalid_value(format!("there is no session {target}"));
-            return self.answer(reply, Answer::Errors(vec![error]));
+        if self.sessions.contains_key(&target) {
+            self.effects.ends.push(End { session: target, cause: EndCause::Killed });
+            let key = self.session_key(target);
+            return self.end_session(now, key, Some(reply));
         }
-        self.effects.ends.push(End { session: target, cause: EndCause::Killed });
-        let key = self.session_key(target);
-        self.end_session(now, key, Some(reply));
+        match self.state.session(target) {
+            // Of another member, which ends it when it applies that (PROTOCOL F26).
+            Some(key) if key.incarnation != self.parameters.incarnation => {
+                let order = Order::of_session(self, now, (reply, by), Content::SessionEnd(key));
+                self.order(now, order);
+            }
+            Some(_) | None => {
+                let error = fault::invalid_value(format!("there is no session {target}"));
+                self.answer(reply, Answer::Errors(vec![error]));
+            }
+        }
     }
 
     /// Ends a session: what it has not decided yet is dropped, its unconfirmed commit rolled back, the candidate that
@@ -102,50 +144,37 @@ impl Agent {
     pub(super) fn end_session(&mut self, now: Now, session: SessionKey, reply: Option<ReplyTo>) {
         let Some(ended) = self.sessions.remove(&session.id) else {
             if let Some(reply) = reply {
-                self.answer_on_head(reply, Answer::Ok);
+                self.answer(reply, Answer::Ok);
             }
             return;
         };
         self.sessions_changed = true;
         self.view_is_stale = true;
-        self.drop_undecided(now, session);
-        self.end_in_log(now, session, &ended.client.user);
+        if self.leading_term().is_some() {
+            self.drop_undecided(now, session);
+        }
+        let holds = self.state.holders().any(|holder| holder == session);
+        if holds || self.has_pending(session) {
+            let mut order = Order::of_node(now, Content::SessionEnd(session));
+            order.user = ended.client.user;
+            order.reply = reply;
+            self.order(now, order);
+            return self.release_candidate(session);
+        }
         self.release_candidate(session);
         if let Some(reply) = reply {
-            self.answer_on_head(reply, Answer::Ok);
+            self.answer(reply, Answer::Ok);
         }
     }
 
-    /// If the session has something in the log: its unconfirmed commit is rolled back, its locks are released.
-    fn end_in_log(&mut self, now: Now, session: SessionKey, user: &str) {
-        let logged =
-            self.head.state().is_some_and(|head| sessions_of(head).any(|own| own == session));
-        if !logged {
-            return;
-        }
-        let request = self.request_head(None, user, now.wall);
-        let body = Body::SessionEnd { request, session };
-        let pending = Pending { reply: None, candidate: false };
-        if let Err(error) = self.propose_request(body, pending, None) {
-            tracing::warn!(%error, session = session.id.0, "the end of a session waits for the log");
+    /// The log says that a session of this node is over: another member ended it (PROTOCOL N2).
+    pub(super) fn ended_by_log(&mut self, now: Now, session: SessionKey) {
+        self.end_pending_of(now, session);
+        if self.sessions.remove(&session.id).is_some() {
+            self.sessions_changed = true;
+            self.view_is_stale = true;
+            self.effects.ends.push(End { session: session.id, cause: EndCause::Killed });
+            self.release_candidate(session);
         }
     }
-
-    /// The log did not take the end of a session when it came: again (PROTOCOL N2).
-    pub(super) fn end_leftovers(&mut self, now: Now) {
-        let Some(head) = self.head.state() else { return };
-        let is_left = |session: &SessionKey| {
-            *session == self.session_key(session.id) && !self.sessions.contains_key(&session.id)
-        };
-        let leftovers: Vec<SessionKey> = sessions_of(head).filter(is_left).collect();
-        for session in leftovers {
-            self.end_in_log(now, session, "");
-        }
-    }
-}
-
-/// The sessions whose end changes the replicated state; some twice.
-fn sessions_of(state: &State) -> impl Iterator<Item = SessionKey> + '_ {
-    let owner = state.confirmed.as_ref().filter(|pending| pending.ends_with(pending.owner));
-    state.locks.iter().map(|lock| lock.session).chain(owner.map(|pending| pending.owner))
 }

@@ -1,22 +1,30 @@
-//! The open slot: a change that waits for its participants (DESIGN section 7, PROTOCOL L5, L6).
+//! The open slot: a change that waits for participants, of this member and of others (DESIGN section 7, PROTOCOL L5,
+//! L6, F13 to F17).
 //!
-//! Hooks run one after the other in ascending priority: those that may rewrite, then validation, then prepare. One
-//! slot is open at a time and nothing is evaluated past it (PROTOCOL F9). Who has nothing registered on the changed
-//! paths is not asked, and a change that concerns nobody never waits.
+//! First those that may rewrite are asked, one after the other in ascending priority; then all members with
+//! participants on the changed paths at once. One slot is open at a time and nothing is evaluated past it (F9). Who
+//! has nothing registered on the changed paths is not asked, and a change that concerns nobody never waits.
 
-use super::event::Answer;
-use super::transactions::{Decided, Evaluated, Transaction, Work};
+use super::asked::{Asked, Change, Content};
+use super::effects::ToPeer;
+use super::member::Question;
+use super::transactions::{Decided, Evaluated, change_of};
 use super::{Agent, fault};
-use crate::api::hook::{Call, CallId, HookAnswer, HookCall, ParticipantId, Proposed};
-use crate::base::ids::{Revision, SessionKey};
-use crate::base::limits::{FOOTPRINT_ROOTS_MAX, TX_QUEUE_MAX};
+use crate::api::hook::ParticipantId;
+use crate::base::ids::{Incarnation, Revision, SessionKey};
+use crate::base::limits::{FOOTPRINT_ROOTS_MAX, PREPARE_TIMEOUT_MS, TX_QUEUE_MAX};
+use crate::base::policy::Policy;
 use crate::base::time::{Now, Timestamp};
 use crate::netconf::error::RpcError;
-use crate::yang::schema::NodeId;
-use crate::yang::tree::{Tree, diff};
-use std::collections::VecDeque;
+use crate::replication::apply::data_digest;
+use crate::replication::message::{PeerMessage, Prepare, PrepareAsk, Verdict};
+use crate::replication::state::{Member, RegisteredParticipant, State};
+use crate::yang::path_text::parse_schema_path;
+use crate::yang::schema::{NodeId, Schema};
+use crate::yang::tree::{KeyPath, Tree, diff, encode_diff};
+use std::collections::{BTreeSet, VecDeque};
 
-/// What a participant takes part in.
+/// What a participant of this member takes part in.
 #[derive(Debug, Clone)]
 pub(crate) struct Registration {
     pub(crate) id: ParticipantId,
@@ -29,333 +37,457 @@ pub(crate) struct Registration {
     pub(crate) rewrites: bool,
 }
 
-/// The phases of a slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Rewrite,
-    Validate,
-    Prepare,
-}
-
 /// A change that waits.
 struct Slot {
-    transaction: Box<Transaction>,
+    number: u64,
+    asked: Asked,
     evaluated: Evaluated,
     stage: Stage,
-    /// Whom this stage still has to ask, in order.
-    to_ask: VecDeque<ParticipantId>,
-    asked: Option<(CallId, ParticipantId, Timestamp)>,
-    /// Who holds prepared state.
-    prepared: Vec<ParticipantId>,
+    /// Members that were asked to prepare and are to be told if nothing comes of it.
+    prepared: BTreeSet<Incarnation>,
+}
+
+/// Who is being asked.
+enum Stage {
+    /// One participant after the other; the one that is asked now, and until when.
+    Rewrite { to_ask: VecDeque<(Incarnation, u32)>, asked: Option<(Incarnation, Timestamp)> },
+    /// All members with participants, until then.
+    Vote { missing: BTreeSet<Incarnation>, asked: bool, until: Timestamp },
 }
 
 /// The slot and what waits behind it.
 ///
 /// Invariant: between events, `waiting` is empty while no slot is open.
 pub(super) struct SlotQueue {
-    participants: Vec<Registration>,
     open: Option<Slot>,
-    waiting: VecDeque<Work>,
-    next_call: u64,
+    waiting: VecDeque<Asked>,
+    next_number: u64,
+}
+
+/// A registration of any member, by the schema nodes of its paths.
+struct Concern<'a> {
+    member: &'a Member,
+    participant: &'a RegisteredParticipant,
 }
 
 impl SlotQueue {
-    pub(super) fn new(mut participants: Vec<Registration>) -> Self {
-        participants.sort_by_key(|participant| (participant.priority, participant.id));
-        Self { participants, open: None, waiting: VecDeque::new(), next_call: 1 }
+    pub(super) fn new() -> Self {
+        Self { open: None, waiting: VecDeque::new(), next_number: 1 }
     }
 
-    /// When the participant that is being asked must have answered.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// When somebody must have answered.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        self.open.as_ref()?.asked.map(|(_, _, deadline)| deadline)
-    }
-
-    fn registration(&self, id: ParticipantId) -> Option<&Registration> {
-        self.participants.iter().find(|participant| participant.id == id)
-    }
-
-    /// Those that a change of `before` into `after` concerns, in order.
-    fn concerned(&self, before: &Tree, after: &Tree) -> Vec<ParticipantId> {
-        if self.participants.is_empty() {
-            return Vec::new();
+        match &self.open.as_ref()?.stage {
+            Stage::Rewrite { asked, .. } => asked.map(|(_, until)| until),
+            Stage::Vote { asked, until, .. } => asked.then_some(*until),
         }
-        let changed = diff(before, after).roots(FOOTPRINT_ROOTS_MAX);
-        let touches = |path: &Vec<NodeId>| {
-            changed.iter().any(|root| root.0.iter().zip(path).all(|((a, _), b)| a == b))
-        };
-        let concerns = |participant: &&Registration| {
-            !changed.is_empty()
-                && (participant.paths.is_empty() || participant.paths.iter().any(touches))
-        };
-        self.participants.iter().filter(concerns).map(|participant| participant.id).collect()
     }
 }
 
+/// The paths that a change touches, as far as they are told apart.
+pub(super) fn changed_paths(before: &Tree, after: &Tree) -> Vec<KeyPath> {
+    diff(before, after).roots(FOOTPRINT_ROOTS_MAX)
+}
+
+/// Whether something registered for `paths` is concerned by changes at `changed`.
+pub(super) fn concerns(paths: &[Vec<NodeId>], changed: &[KeyPath]) -> bool {
+    let touches = |path: &Vec<NodeId>| {
+        changed.iter().any(|root| root.0.iter().zip(path).all(|((a, _), b)| a == b))
+    };
+    !changed.is_empty() && (paths.is_empty() || paths.iter().any(touches))
+}
+
+/// The participants of all members that a change concerns, by priority.
+fn concerned<'a>(schema: &Schema, head: &'a State, evaluated: &Evaluated) -> Vec<Concern<'a>> {
+    if head.members.iter().all(|member| member.participants.is_empty()) {
+        return Vec::new();
+    }
+    let changed = changed_paths(&evaluated.before, &evaluated.after);
+    let mut found = Vec::new();
+    for member in head.members.iter().filter(|member| member.up) {
+        for participant in &member.participants {
+            let paths: Vec<Vec<NodeId>> = participant
+                .paths
+                .iter()
+                .filter_map(|path| parse_schema_path(schema, path))
+                .collect();
+            let known = paths.len() == participant.paths.len();
+            if known && concerns(&paths, &changed) {
+                found.push(Concern { member, participant });
+            }
+        }
+    }
+    found.sort_by_key(|concern| {
+        (concern.participant.priority, concern.member.incarnation, concern.participant.number)
+    });
+    found
+}
+
 impl Agent {
-    /// Evaluates `work` now, or behind the open slot.
-    pub(super) fn submit(&mut self, now: Now, work: Work) {
-        if self.slots.open.is_none() && self.slots.waiting.is_empty() {
-            return self.begin(now, work);
+    /// Evaluates a request now, or behind the open slot.
+    pub(super) fn submit(&mut self, now: Now, asked: Asked) {
+        let slots = &mut self.leading.slots;
+        if slots.open.is_none() && slots.waiting.is_empty() {
+            return self.begin(now, asked);
         }
-        if self.slots.waiting.len() >= TX_QUEUE_MAX {
+        if slots.waiting.len() >= TX_QUEUE_MAX {
             let error = fault::resource_denied("quorate:queue-full", "too many changes wait");
-            return self.refuse(now, &work, vec![error]);
+            return self.abort(now, asked.txid(), vec![error]);
         }
-        self.slots.waiting.push_back(work);
+        slots.waiting.push_back(asked);
     }
 
-    fn begin(&mut self, now: Now, work: Work) {
-        match work {
-            Work::Lock { from, target, at } => self.evaluate_lock(from, target, at),
-            Work::Unlock { from, target, at } => self.evaluate_unlock(from, target, at),
-            Work::Transaction(transaction) => match self.evaluate(&transaction) {
-                Ok(evaluated) => self.open_slot(now, transaction, evaluated),
-                Err(errors) => self.refuse(now, &Work::Transaction(transaction), errors),
-            },
-        }
-    }
-
-    fn refuse(&mut self, now: Now, work: &Work, errors: Vec<RpcError>) {
-        let (reply, candidate) = match work {
-            Work::Lock { from, .. } | Work::Unlock { from, .. } => (Some(from.0), false),
-            Work::Transaction(transaction) => (transaction.reply, transaction.takes_candidate()),
-        };
-        if let Some(reply) = reply {
-            self.answer_on_head(reply, Answer::Errors(errors));
-        }
-        if candidate {
-            self.candidate_resolved(now);
+    fn begin(&mut self, now: Now, asked: Asked) {
+        match &asked.content {
+            Content::Lock(target) => self.evaluate_lock(now, &asked, *target),
+            Content::Unlock(target) => self.evaluate_unlock(now, &asked, *target),
+            Content::Change(change) => {
+                let evaluated = self
+                    .everybody_is_there()
+                    .map_err(|error| vec![error])
+                    .and_then(|()| self.evaluate(&asked, change));
+                match evaluated {
+                    Ok(evaluated) => self.open_slot(now, asked, evaluated),
+                    Err(errors) => self.abort(now, asked.txid(), errors),
+                }
+            }
+            // Neither waits for a slot.
+            Content::SessionEnd(_) | Content::Control(_) => {}
         }
     }
 
-    fn open_slot(&mut self, now: Now, transaction: Box<Transaction>, evaluated: Evaluated) {
-        let concerned = self.slots.concerned(&evaluated.before, &evaluated.after);
-        let stage = if transaction.restores() { Stage::Prepare } else { Stage::Rewrite };
-        let to_ask = match stage {
-            Stage::Rewrite => self.rewriters(&concerned),
-            Stage::Validate | Stage::Prepare => VecDeque::new(),
-        };
-        let slot =
-            Slot { transaction, evaluated, stage, to_ask, asked: None, prepared: Vec::new() };
-        self.slots.open = Some(slot);
+    /// What the policy `fully-synchronous` asks for.
+    fn everybody_is_there(&self) -> Result<(), RpcError> {
+        let Some(head) = self.head.state() else { return Ok(()) };
+        if head.policy != Policy::FullySynchronous {
+            return Ok(());
+        }
+        let own = self.parameters.incarnation;
+        let away = head.members.iter().find(|member| {
+            member.incarnation != own && !self.peers.contact_is_fresh(member.incarnation)
+        });
+        away.map_or(Ok(()), |member| Err(fault::member_unreachable(&member.name)))
+    }
+
+    fn open_slot(&mut self, now: Now, asked: Asked, evaluated: Evaluated) {
+        let schema = &self.parameters.schema;
+        let Some(head) = self.head.state() else { return };
+        let undoes = change_of(&asked.content).is_some_and(Change::undoes);
+        let concerned = concerned(schema, head, &evaluated);
+        if undoes || concerned.is_empty() {
+            return self.settle_slot(now, asked, evaluated);
+        }
+        let to_ask: VecDeque<(Incarnation, u32)> = concerned
+            .iter()
+            .filter(|concern| concern.participant.rewrites)
+            .map(|concern| (concern.member.incarnation, concern.participant.number))
+            .collect();
+        let number = self.leading.slots.next_number;
+        self.leading.slots.next_number = number.saturating_add(1);
+        let stage = Stage::Rewrite { to_ask, asked: None };
+        let slot = Slot { number, asked, evaluated, stage, prepared: BTreeSet::new() };
+        self.leading.slots.open = Some(slot);
         self.advance_slot(now);
     }
 
-    fn rewriters(&self, concerned: &[ParticipantId]) -> VecDeque<ParticipantId> {
-        let rewrites = |id: &&ParticipantId| {
-            self.slots.registration(**id).is_some_and(|participant| participant.rewrites)
-        };
-        concerned.iter().filter(rewrites).copied().collect()
-    }
-
-    /// Asks the next participant, or goes to the next stage, or decides. Nobody is asked about a change before what
-    /// it is made on is applied, so that each participant hears of revisions in their order (PROTOCOL M1).
+    /// Asks the next ones, or decides. Nobody is asked about a change before what it is made on is applied, so that
+    /// each participant hears of revisions in their order (PROTOCOL M1).
     fn advance_slot(&mut self, now: Now) {
-        loop {
-            let Some(mut slot) = self.slots.open.take() else { return };
-            if !slot.to_ask.is_empty() && self.state.revision != slot.evaluated.base {
-                self.slots.open = Some(slot);
-                return;
-            }
-            if let Some(participant) = slot.to_ask.pop_front() {
-                self.ask(now, &mut slot, participant);
-                self.slots.open = Some(slot);
-                return;
-            }
-            let concerned = self.slots.concerned(&slot.evaluated.before, &slot.evaluated.after);
-            match slot.stage {
-                Stage::Rewrite => {
-                    slot.stage = Stage::Validate;
-                    slot.to_ask = concerned.into();
-                    self.slots.open = Some(slot);
+        let Some(mut slot) = self.leading.slots.open.take() else { return };
+        let is_applied = self.state.revision == slot.evaluated.base;
+        match &mut slot.stage {
+            Stage::Rewrite { asked: Some(_), .. } => {}
+            Stage::Rewrite { to_ask, .. } if !to_ask.is_empty() && !is_applied => {}
+            Stage::Rewrite { to_ask, asked } => {
+                if let Some((member, participant)) = to_ask.pop_front() {
+                    *asked = Some((member, now.monotonic.plus_ms(self.patience_with(member))));
+                    let question = self.question(&slot, PrepareAsk::Rewrite { participant });
+                    self.leading.slots.open = Some(slot);
+                    return self.put(now, member, question);
                 }
-                Stage::Validate if !slot.transaction.test_only => {
-                    slot.stage = Stage::Prepare;
-                    slot.to_ask = concerned.into();
-                    self.slots.open = Some(slot);
+                let Some(head) = self.head.state() else { return };
+                let missing: BTreeSet<Incarnation> =
+                    concerned(&self.parameters.schema, head, &slot.evaluated)
+                        .iter()
+                        .map(|concern| concern.member.incarnation)
+                        .collect();
+                slot.stage = Stage::Vote { missing, asked: false, until: now.monotonic };
+                self.leading.slots.open = Some(slot);
+                return self.advance_slot(now);
+            }
+            Stage::Vote { asked: false, missing, .. } if !missing.is_empty() && !is_applied => {}
+            Stage::Vote { asked, missing, until } => {
+                if missing.is_empty() {
+                    return self.close_slot(now, slot);
                 }
-                Stage::Validate | Stage::Prepare => return self.close_slot(now, slot),
+                if !*asked {
+                    *asked = true;
+                    let voters = missing.clone();
+                    let patience = voters.iter().map(|member| self.patience_with(*member)).max();
+                    *until = now.monotonic.plus_ms(patience.unwrap_or(0));
+                    let ask = if slot.asked.test_only {
+                        PrepareAsk::Validate
+                    } else {
+                        slot.prepared = voters.clone();
+                        PrepareAsk::Prepare
+                    };
+                    let question = self.question(&slot, ask);
+                    self.leading.slots.open = Some(slot);
+                    for member in voters {
+                        self.put(now, member, question.clone());
+                    }
+                    return;
+                }
             }
         }
+        self.leading.slots.open = Some(slot);
     }
 
-    fn ask(&mut self, now: Now, slot: &mut Slot, participant: ParticipantId) {
-        let id = CallId(self.slots.next_call);
-        self.slots.next_call = id.0.saturating_add(1);
-        let deadline_ms =
-            self.slots.registration(participant).map_or(0, |registered| registered.deadline_ms);
-        slot.asked = Some((id, participant, now.monotonic.plus_ms(deadline_ms)));
-        let change = Proposed {
+    /// Milliseconds that a member's participants have together.
+    fn patience_with(&self, member: Incarnation) -> u64 {
+        let member = self.head.state().and_then(|head| head.member(member));
+        let participants = member.map(|member| member.participants.as_slice()).unwrap_or_default();
+        let deadlines = participants.iter().map(|participant| participant.deadline_ms);
+        let all = deadlines.fold(0_u64, |sum, ms| sum.saturating_add(ms.saturating_mul(2)));
+        all.saturating_add(PREPARE_TIMEOUT_MS)
+    }
+
+    fn question(&self, slot: &Slot, ask: PrepareAsk) -> Question {
+        Question {
+            term: self.node.term(),
+            slot: slot.number,
+            base: slot.evaluated.base,
             before: slot.evaluated.before.clone(),
             after: slot.evaluated.after.clone(),
-            user: slot.transaction.user.clone(),
-            session: slot.transaction.session.map(|session| session.id),
-        };
-        let call = match slot.stage {
-            Stage::Rewrite => Call::Rewrite { id, change },
-            Stage::Validate => Call::Validate { id, change },
-            Stage::Prepare => {
-                slot.prepared.push(participant);
-                Call::Prepare { id, change }
-            }
-        };
-        self.effects.hooks.push(HookCall { participant, call });
+            user: slot.asked.head.user.clone(),
+            session: slot.asked.session().map(|session| session.id),
+            ask,
+        }
     }
 
-    /// All said yes: the decision. If the head has moved under the slot, everybody is asked again on the new one.
-    fn close_slot(&mut self, now: Now, slot: Slot) {
-        if slot.transaction.test_only {
-            if let Some(reply) = slot.transaction.reply {
-                self.answer_on_head(reply, Answer::Ok);
-            }
-            return self.next_work(now);
+    /// Asks one member, which may be this one.
+    fn put(&mut self, now: Now, to: Incarnation, question: Question) {
+        if to == self.parameters.incarnation {
+            return self.member_asked(now, to, question);
         }
-        let candidate = slot.transaction.takes_candidate();
-        match self.decide(&slot.transaction, slot.evaluated) {
-            Decided::Proposed => {}
-            Decided::Unchanged => {
-                self.abort_prepared(&slot.prepared);
-                if candidate {
-                    self.candidate_resolved(now);
+        let schema = &self.parameters.schema;
+        let Question { term, slot, base, before, after, user, session, ask } = question;
+        let prepare = Prepare {
+            term,
+            slot,
+            base,
+            base_digest: data_digest(&before, schema),
+            result_digest: data_digest(&after, schema),
+            diff: encode_diff(&diff(&before, &after), &**schema),
+            user,
+            session,
+            ask,
+        };
+        let message = PeerMessage::Prepare(Box::new(prepare));
+        self.effects.sends.push(ToPeer { to, message });
+    }
+
+    /// A member's participants have spoken.
+    pub(super) fn member_said(
+        &mut self,
+        now: Now,
+        member: Incarnation,
+        number: u64,
+        verdict: Verdict,
+    ) {
+        let Some(slot) = self.leading.slots.open.as_mut().filter(|slot| slot.number == number)
+        else {
+            return;
+        };
+        let expected = match &mut slot.stage {
+            Stage::Rewrite { asked, .. } => asked.take_if(|(of, _)| *of == member).is_some(),
+            Stage::Vote { missing, .. } => missing.contains(&member),
+        };
+        if !expected {
+            return;
+        }
+        match verdict {
+            Verdict::Yes => {
+                if let Stage::Vote { missing, .. } = &mut slot.stage {
+                    missing.remove(&member);
                 }
+                self.advance_slot(now);
             }
-            Decided::Refused(error) => {
-                self.abort_prepared(&slot.prepared);
-                self.refuse(now, &Work::Transaction(slot.transaction), vec![error]);
-            }
-            Decided::HeadMoved => {
-                self.abort_prepared(&slot.prepared);
-                self.begin(now, Work::Transaction(slot.transaction));
+            Verdict::Amend(edit) => self.amend(now, member, &edit),
+            Verdict::Stale => self.begin_again(now),
+            Verdict::No { participant, reason } => {
+                self.refuse_slot(now, member, &participant, &reason);
             }
         }
+    }
+
+    fn amend(&mut self, now: Now, member: Incarnation, edit: &crate::datastore::edit::Edit) {
+        let Some(slot) = &self.leading.slots.open else { return };
+        let Evaluated { base, before, after, .. } = &slot.evaluated;
+        let amended = crate::datastore::apply::apply_edit(&self.parameters.schema, after, edit)
+            .map_err(|error| error.message)
+            .and_then(|edited| {
+                self.settle((before, *base), &edited.tree).map_err(|errors| messages(&errors))
+            });
+        match (amended, &mut self.leading.slots.open) {
+            (Ok(tree), Some(slot)) => {
+                slot.evaluated.after = tree;
+                self.advance_slot(now);
+            }
+            (Err(reason), _) => {
+                let reason = format!("its own change cannot be made: {reason}");
+                self.refuse_slot(now, member, "", &reason);
+            }
+            (Ok(_), None) => {}
+        }
+    }
+
+    /// All said yes: the decision.
+    fn close_slot(&mut self, now: Now, slot: Slot) {
+        let Slot { asked, evaluated, prepared, number, .. } = slot;
+        if !self.decide_slot(now, asked, evaluated) {
+            self.release(now, number, &prepared);
+        }
+        self.next_work(now);
+    }
+
+    /// Nobody has to be asked.
+    fn settle_slot(&mut self, now: Now, asked: Asked, evaluated: Evaluated) {
+        self.decide_slot(now, asked, evaluated);
+        self.next_work(now);
+    }
+
+    /// Whether it is in the log now.
+    fn decide_slot(&mut self, now: Now, asked: Asked, evaluated: Evaluated) -> bool {
+        let txid = asked.txid();
+        if asked.test_only {
+            self.unchanged(now, txid);
+            return false;
+        }
+        match self.decide(&asked, evaluated) {
+            Decided::Proposed => return true,
+            Decided::Unchanged => self.unchanged(now, txid),
+            Decided::Refused(error) => self.abort(now, txid, vec![error]),
+            Decided::HeadMoved => self.begin(now, asked),
+            Decided::Lost => {}
+        }
+        false
+    }
+
+    /// Members that prepared are told that nothing comes of it.
+    fn release(&mut self, now: Now, slot: u64, prepared: &BTreeSet<Incarnation>) {
+        let term = self.node.term();
+        for member in prepared {
+            if *member == self.parameters.incarnation {
+                self.slot_aborted(now, term, slot);
+            } else {
+                let message = PeerMessage::SlotAbort { term, slot };
+                self.effects.sends.push(ToPeer { to: *member, message });
+            }
+        }
+    }
+
+    /// The change is evaluated and asked about again: what it stood on has changed.
+    fn begin_again(&mut self, now: Now) {
+        let Some(slot) = self.leading.slots.open.take() else { return };
+        self.release(now, slot.number, &slot.prepared);
+        self.begin(now, slot.asked);
         self.next_work(now);
     }
 
     /// `revision` is applied. If the open slot stands on an older one, whoever prepared is released from it, before
     /// anybody hears of the revision: its change is to be evaluated again (PROTOCOL N1).
-    pub(super) fn overtake_slot(&mut self, revision: Revision) -> Option<Box<Transaction>> {
-        let slot = self.slots.open.take_if(|slot| slot.evaluated.base < revision)?;
-        self.abort_prepared(&slot.prepared);
-        Some(slot.transaction)
+    pub(super) fn overtake_slot(&mut self, now: Now, revision: Revision) -> Option<Asked> {
+        let slot = self.leading.slots.open.take_if(|slot| slot.evaluated.base < revision)?;
+        self.release(now, slot.number, &slot.prepared);
+        Some(slot.asked)
     }
 
     /// After an entry is applied: the change that it has overtaken begins again; one that waited for it goes on.
-    pub(super) fn resume_slot(&mut self, now: Now, overtaken: Option<Box<Transaction>>) {
-        if let Some(transaction) = overtaken {
-            self.begin(now, Work::Transaction(transaction));
+    pub(super) fn resume_slot(&mut self, now: Now, overtaken: Option<Asked>) {
+        if let Some(asked) = overtaken {
+            self.begin(now, asked);
             self.next_work(now);
-        } else if self.slots.open.as_ref().is_some_and(|slot| slot.asked.is_none()) {
+        } else if self.leading.slots.open.is_some() {
             self.advance_slot(now);
         }
     }
 
-    fn abort_prepared(&mut self, prepared: &[ParticipantId]) {
-        for participant in prepared {
-            self.effects.hooks.push(HookCall { participant: *participant, call: Call::Abort });
-        }
-    }
-
     fn next_work(&mut self, now: Now) {
-        while self.slots.open.is_none() {
-            let Some(work) = self.slots.waiting.pop_front() else { return };
-            self.begin(now, work);
+        while self.leading.slots.open.is_none() {
+            let Some(asked) = self.leading.slots.waiting.pop_front() else { return };
+            self.begin(now, asked);
         }
     }
 
-    pub(super) fn slot_answered(&mut self, now: Now, call: CallId, answer: HookAnswer) {
-        let Some(slot) = &mut self.slots.open else { return };
-        let Some((_, participant, _)) = slot.asked.take_if(|(asked, _, _)| *asked == call) else {
+    /// Members that do not answer in time: with `fully-synchronous` they refuse; otherwise the change goes on if a
+    /// majority of the voters has said yes, or has nobody to ask (PROTOCOL F17).
+    pub(super) fn slot_deadline(&mut self, now: Now) {
+        if self.leading.slots.deadline().is_none_or(|until| now.monotonic < until) {
             return;
-        };
-        match answer {
-            HookAnswer::Yes => self.advance_slot(now),
-            HookAnswer::No(reason) => self.abort_slot(now, participant, &reason),
-            HookAnswer::Amend(edit) => {
-                let schema = std::sync::Arc::clone(&self.parameters.schema);
-                let Evaluated { base, before, after, .. } = &slot.evaluated;
-                let (base, before) = (*base, before.clone());
-                let amended = crate::datastore::apply::apply_edit(&schema, after, &edit)
-                    .map_err(|error| error.message)
-                    .and_then(|edited| {
-                        self.settle((&before, base), &edited.tree)
-                            .map_err(|errors| messages(&errors))
-                    });
-                match (amended, &mut self.slots.open) {
-                    (Ok(tree), Some(slot)) => {
-                        slot.evaluated.after = tree;
-                        self.advance_slot(now);
-                    }
-                    (Err(reason), _) => {
-                        let reason = format!("its own change cannot be made: {reason}");
-                        self.abort_slot(now, participant, &reason);
-                    }
-                    (Ok(_), None) => {}
+        }
+        let Some(slot) = &mut self.leading.slots.open else { return };
+        match &mut slot.stage {
+            Stage::Rewrite { asked, .. } => {
+                if let Some((member, _)) = asked.take() {
+                    self.refuse_slot(now, member, "", "it did not answer in time");
+                }
+            }
+            Stage::Vote { missing, .. } => {
+                let silent = missing.clone();
+                let voters = self.node.conf_state().voters;
+                let yes = voters.iter().filter(|voter| !silent.contains(voter)).count();
+                let strict = self.state.policy == Policy::FullySynchronous;
+                let own = silent.contains(&self.parameters.incarnation);
+                if !strict && !own && yes.saturating_mul(2) > voters.len() {
+                    tracing::warn!(?silent, "members did not vote in time; a majority did");
+                    missing.clear();
+                    return self.advance_slot(now);
+                }
+                if let Some(member) = silent.first() {
+                    self.refuse_slot(now, *member, "", "it did not vote in time");
                 }
             }
         }
     }
 
-    /// A participant that does not answer in time has refused.
-    pub(super) fn slot_deadline(&mut self, now: Now) {
-        let Some(slot) = &mut self.slots.open else { return };
-        let Some((_, participant, _)) =
-            slot.asked.take_if(|(_, _, deadline)| now.monotonic >= *deadline)
-        else {
-            return;
-        };
-        let waited =
-            self.slots.registration(participant).map_or(0, |registered| registered.deadline_ms);
-        self.abort_slot(now, participant, &format!("it did not answer within {waited} ms"));
-    }
-
-    fn abort_slot(&mut self, now: Now, participant: ParticipantId, reason: &str) {
-        let Some(slot) = self.slots.open.take() else { return };
-        self.abort_prepared(&slot.prepared);
-        let name = self
-            .slots
-            .registration(participant)
-            .map_or_else(String::new, |registered| registered.name.clone());
-        let error = fault::refused(&self.parameters.name, &name, reason);
-        self.refuse(now, &Work::Transaction(slot.transaction), vec![error]);
+    fn refuse_slot(&mut self, now: Now, member: Incarnation, participant: &str, reason: &str) {
+        let Some(slot) = self.leading.slots.open.take() else { return };
+        self.release(now, slot.number, &slot.prepared);
+        let member = self.head.state().and_then(|head| head.member(member));
+        let member = member.map_or_else(String::new, |member| member.name.clone());
+        let error = fault::refused(&member, participant, reason);
+        self.abort(now, slot.asked.txid(), vec![error]);
         self.next_work(now);
     }
 
-    /// The end of a session before the decision: what it asked for does not come (a reply has no reader any more).
+    /// The end of a session before the decision: what it asked for does not come.
     pub(super) fn drop_undecided(&mut self, now: Now, session: SessionKey) {
-        let is_its = |work: &Work| match work {
-            Work::Lock { from, .. } | Work::Unlock { from, .. } => from.1 == session,
-            Work::Transaction(transaction) => transaction.session == Some(session),
-        };
-        let (dropped, kept): (VecDeque<Work>, VecDeque<Work>) =
-            std::mem::take(&mut self.slots.waiting).into_iter().partition(is_its);
-        self.slots.waiting = kept;
+        let is_its = |asked: &Asked| asked.session() == Some(session);
+        let waiting = std::mem::take(&mut self.leading.slots.waiting);
+        let (dropped, kept): (VecDeque<Asked>, VecDeque<Asked>) =
+            waiting.into_iter().partition(is_its);
+        self.leading.slots.waiting = kept;
         let over = || vec![fault::operation_failed("the session is over")];
-        for work in &dropped {
-            self.refuse(now, work, over());
+        for asked in dropped {
+            self.abort(now, asked.txid(), over());
         }
-        let is_open = |slot: &mut Slot| slot.transaction.session == Some(session);
-        if let Some(slot) = self.slots.open.take_if(is_open) {
-            self.abort_prepared(&slot.prepared);
-            self.refuse(now, &Work::Transaction(slot.transaction), over());
+        if let Some(slot) = self.leading.slots.open.take_if(|slot| is_its(&slot.asked)) {
+            self.release(now, slot.number, &slot.prepared);
+            self.abort(now, slot.asked.txid(), over());
             self.next_work(now);
         }
     }
 
-    /// A new revision is durable: whom it concerns is told, in order (PROTOCOL N1).
-    pub(super) fn tell_participants(&mut self, revision: Revision, change: &Proposed) {
-        for participant in self.slots.concerned(&change.before, &change.after) {
-            let call = Call::Commit { revision, change: change.clone() };
-            self.effects.hooks.push(HookCall { participant, call });
-        }
-    }
-
-    /// NETCONF is about to open: every participant gets the full configuration.
-    pub(super) fn start_participants(&mut self) {
-        for participant in &self.slots.participants {
-            let call =
-                Call::Start { revision: self.state.revision, tree: self.state.shared.clone() };
-            self.effects.hooks.push(HookCall { participant: participant.id, call });
-        }
+    /// Leadership is lost: the slot and the queue are the next leader's. What this member prepared ends with its next
+    /// entry.
+    pub(super) fn new_slots(&self) -> SlotQueue {
+        let next_number = self.leading.slots.next_number;
+        SlotQueue { next_number, ..SlotQueue::new() }
     }
 }
 

@@ -1,21 +1,20 @@
 //! The way to `Ready`: models that fit, this boot's `NodeUp`, what a restart ends, initial content (PROTOCOL M3).
 
-use super::transactions::{Content, Decided, Transaction};
+use super::asked::{Change, Content};
+use super::origin::Order;
 use super::{Agent, Phase};
 use crate::base::ids::Revision;
 use crate::base::time::Now;
 use crate::netconf::error::RpcError;
 use crate::replication::entry::Body;
+use crate::replication::message::RequestBody;
 use crate::yang::tree::Tree;
 
 impl Agent {
     /// This node leads and has applied everything before: from here on it decides (PROTOCOL L1).
-    pub(super) fn lead(&mut self, now: Now) {
+    pub(super) fn begin_to_lead(&mut self, now: Now) {
         self.head.begin(self.state.clone());
-        if self.phase != Phase::Recovering {
-            return;
-        }
-        self.phase = Phase::Starting;
+        self.begin_contacts(now);
         let schema_id = self.parameters.schema.schema_id;
         if self.state.schema_id != schema_id {
             let restored = self.state.confirmed.as_ref().map(|pending| &pending.base);
@@ -29,12 +28,9 @@ impl Agent {
             }
             self.propose_own(Body::Schema { schema_id });
         }
-        let parameters = &self.parameters;
-        let (incarnation, boot) = (parameters.incarnation, parameters.boot);
-        let name = parameters.name.clone();
-        self.propose_own(Body::NodeUp { incarnation, boot, name });
+        self.give_all(now);
+        self.take_early_requests(now);
         self.duties(now);
-        self.propose_initial(now);
     }
 
     /// Nothing is decided any more: the shell is told why, and ends.
@@ -66,7 +62,7 @@ impl Agent {
         }
     }
 
-    fn first(&self, errors: &[RpcError]) -> String {
+    pub(super) fn first(&self, errors: &[RpcError]) -> String {
         let Some(first) = errors.first() else { return String::new() };
         let path = first.path.as_ref();
         let path = path.map(|path| crate::yang::path_text::print(&self.parameters.schema, path));
@@ -80,67 +76,73 @@ impl Agent {
     }
 
     /// The initial content of an empty datastore.
-    fn propose_initial(&mut self, now: Now) {
+    fn order_initial(&mut self, now: Now) {
         let Some(edit) = self.parameters.initial.take() else { return };
         if self.state.revision.0 != 0 {
             tracing::info!("running has content: the initial configuration is left aside");
             return;
         }
-        let transaction = Transaction {
-            reply: None,
-            session: None,
-            user: String::new(),
-            at: now.wall,
-            content: Content::Edit(edit),
-            ask: None,
-            confirms: false,
-            test_only: false,
-            comment: Some("initial configuration".to_owned()),
-        };
-        match self.evaluate(&transaction) {
-            Ok(evaluated) => match self.decide(&transaction, evaluated) {
-                Decided::Proposed | Decided::Unchanged | Decided::HeadMoved => {}
-                Decided::Refused(error) => {
-                    self.give_up(format!(
-                        "the initial configuration is refused: {}",
-                        error.message
-                    ));
-                }
-            },
-            Err(errors) => {
-                self.give_up(format!(
-                    "the initial configuration is refused: {}",
-                    self.first(&errors)
-                ));
-            }
-        }
+        let mut order = Order::of_node(now, Content::Change(Change::Initial(edit)));
+        order.comment = Some("initial configuration".to_owned());
+        self.order(now, order);
     }
 
-    /// After each entry of this boot: session-ids, and `Ready` when nothing of the start is on the way.
+    /// After each entry: session-ids, and `Ready` when nothing of the start is on the way.
     pub(super) fn progress(&mut self, now: Now, body: &Body) {
         let own = self.parameters.incarnation;
         let boot = self.parameters.boot.counter;
-        let given = match body {
-            Body::NodeUp { incarnation, boot: up, .. } => *incarnation == own && up.counter == boot,
-            Body::SessionIds { incarnation, boot: up } => *incarnation == own && *up == boot,
-            Body::Schema { .. }
+        match body {
+            Body::NodeUp { incarnation, boot: up, .. }
+                if *incarnation == own && up.counter == boot =>
+            {
+                self.pending.retain(|_, pending| !announces(&pending.asked.content));
+                if self.phase == Phase::Recovering {
+                    self.phase = Phase::Starting;
+                    self.take_session_ids();
+                    self.order_initial(now);
+                }
+            }
+            Body::SessionIds { incarnation, boot: up, .. }
+                if *incarnation == own && *up == boot =>
+            {
+                self.pending.retain(|_, pending| !asks_session_ids(&pending.asked.content));
+                self.take_session_ids();
+            }
+            Body::NodeUp { .. }
+            | Body::NodeDown { .. }
+            | Body::SessionIds { .. }
+            | Body::Schema { .. }
             | Body::Decision(_)
             | Body::Lock { .. }
             | Body::Unlock { .. }
-            | Body::SessionEnd { .. } => false,
+            | Body::SessionEnd { .. }
+            | Body::Init { .. }
+            | Body::Token { .. }
+            | Body::Policy { .. }
+            | Body::Seat { .. } => {}
+        }
+        self.open_when_started(now);
+    }
+
+    /// NETCONF opens when this boot is up, what a restart ends is ended, and the initial content is there.
+    pub(super) fn open_when_started(&mut self, now: Now) {
+        let undecided =
+            self.state.confirmed.as_ref().is_some_and(|pending| pending.alive.is_empty());
+        let initial = |pending: &super::Pending| {
+            matches!(pending.asked.content, Content::Change(Change::Initial(_)))
         };
-        if given {
-            self.take_session_ids();
+        if self.phase != Phase::Starting
+            || undecided
+            || self.head.last_index().is_some()
+            || self.pending.values().any(initial)
+        {
+            return;
         }
-        let started = self.phase == Phase::Starting
-            && self.head.last_index().is_none()
-            && self.session_ids.1 != 0;
-        if started {
-            self.phase = Phase::Ready;
-            self.effects.ready = true;
-            self.start_participants();
-            self.duties(now);
-        }
+        self.phase = Phase::Ready;
+        self.effects.ready = true;
+        self.view_is_stale = true;
+        self.start_participants();
+        self.duties(now);
     }
 
     /// Blocks follow each other without a gap while nobody else asks for one; otherwise the rest of the old is left.
@@ -152,4 +154,12 @@ impl Agent {
         self.session_ids =
             if current_end == first && next != 0 { (next, end) } else { (first, end) };
     }
+}
+
+fn announces(content: &Content) -> bool {
+    matches!(content, Content::Control(body) if matches!(**body, RequestBody::NodeUp { .. }))
+}
+
+fn asks_session_ids(content: &Content) -> bool {
+    matches!(content, Content::Control(body) if matches!(**body, RequestBody::SessionIds { .. }))
 }

@@ -76,6 +76,17 @@ impl fmt::Display for TxId {
     }
 }
 
+impl std::str::FromStr for TxId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut numbers = text.split('.').map(|number| number.parse().map_err(|_e| ()));
+        let mut next = || numbers.next().unwrap_or(Err(()));
+        let txid = Self { incarnation: Incarnation(next()?), boot: next()?, seq: next()? };
+        numbers.next().map_or(Ok(txid), |_| Err(()))
+    }
+}
+
 /// The identity of a session in the replicated state. Its wire form is a `SessionId` from the boot's block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct SessionKey {

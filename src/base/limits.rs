@@ -54,6 +54,18 @@ pub(crate) const PARTICIPANT_STOP_TIMEOUT_S: u64 = 30;
 pub(crate) const PARTICIPANTS_MAX: usize = 1024;
 /// Bytes of a persist-id.
 pub(crate) const PERSIST_ID_BYTES_MAX: usize = 1024;
+/// Characters of the name that a client gives to what it asks for, and of the cluster's own name for it.
+pub(crate) const TRANSACTION_ID_CHARS_MAX: usize = 64;
+/// Characters of a message-id where it names a transaction (RFC 6241, appendix C).
+pub(crate) const MESSAGE_ID_CHARS_MAX: usize = 4095;
+/// Characters of `HOST:PORT`.
+pub(crate) const PEER_ADDRESS_CHARS_MAX: usize = 261;
+/// Seconds that a join token can be used, unless it was asked for with another time.
+pub(crate) const JOIN_TOKEN_DEFAULT_S: u32 = 600;
+/// The most seconds that a join token can be asked for.
+pub(crate) const JOIN_TOKEN_MAX_S: u32 = 86_400;
+/// Join tokens that are not used yet; the oldest is forgotten.
+pub(crate) const TOKENS_MAX: usize = 64;
 /// Wire session-ids that each boot of a member receives at a time.
 pub(crate) const SESSION_ID_BLOCK: u32 = 1 << 10;
 /// Bytes that a reply gathers before they are handed to the transport.
@@ -91,3 +103,33 @@ pub(crate) const SSH_BACKOFF_MS_MAX: u64 = 8_000;
 pub(crate) const PASSWORD_BYTES_MAX: usize = 1024;
 /// Bytes of a file of the operator's: configuration, keys, authorized keys.
 pub(crate) const OPERATOR_FILE_BYTES_MAX: u64 = 1 << 20;
+/// Milliseconds of one tick of consensus.
+pub(crate) const TICK_MS: u64 = 10;
+/// Milliseconds between two signs of life of a member to the leader.
+pub(crate) const KEEPALIVE_MS: u64 = 50;
+/// Milliseconds for which a member may answer reads without having heard the leader again.
+pub(crate) const LEASE_MS: u64 = 150;
+/// Milliseconds of silence after which what a member's sessions hold is released.
+pub(crate) const SESSION_LEASE_MS: u64 = 30_000;
+/// Milliseconds that a request waits for a leader.
+pub(crate) const NO_LEADER_WAIT_MS: u64 = 5_000;
+/// Milliseconds after which a request without an outcome is sent again.
+pub(crate) const RESEND_MS: u64 = 1_000;
+/// Milliseconds that a committed change waits for the members that the policy names.
+pub(crate) const ACK_TIMEOUT_MS: u64 = 2_000;
+/// Milliseconds that a member has to vote, beside the deadlines of its participants.
+pub(crate) const PREPARE_TIMEOUT_MS: u64 = 10_000;
+/// Milliseconds for which participants stay prepared without a decision.
+pub(crate) const PREPARE_LEASE_MS: u64 = 60_000;
+/// Milliseconds that a new leader waits to hear how old a confirmed commit is.
+pub(crate) const START_WAIT_MS: u64 = 5_000;
+/// Bytes of changes by which the kept revisions of running differ from each other.
+pub(crate) const KEPT_BYTES_MAX: u64 = 64 << 20;
+/// Log entries that stay in memory for members that lag a little; one that lags more is sent a snapshot.
+pub(crate) const LOG_TAIL_ENTRIES: u64 = 10_000;
+/// Bytes of the name of a node or of a cluster.
+pub(crate) const NODE_NAME_BYTES_MAX: usize = 64;
+/// Sessions of the local socket that are open before the node is ready; their ids are the last ones.
+pub(crate) const EARLY_SESSIONS_MAX: u32 = 64;
+/// Lines of the history that operators are shown.
+pub(crate) const HISTORY_SHOWN_MAX: usize = 100;

@@ -11,3 +11,17 @@ pub(crate) enum Policy {
     /// Every member must be there, agree, and have it.
     FullySynchronous,
 }
+
+impl Policy {
+    /// All of them, the default first.
+    pub(crate) const ALL: [Self; 3] = [Self::Synchronous, Self::Majority, Self::FullySynchronous];
+
+    /// Its name, as the cluster module and commands have it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Synchronous => "synchronous",
+            Self::Majority => "majority",
+            Self::FullySynchronous => "fully-synchronous",
+        }
+    }
+}

@@ -1,8 +1,11 @@
 //! The `quorate` command.
 
+mod client;
+mod cluster;
 mod hash_password;
 mod netconf;
 mod run;
+mod table;
 
 use clap::{Parser, Subcommand};
 use std::io::{self, Write};
@@ -16,6 +19,7 @@ Exit status:
 
 Examples:
   quorate run --config /etc/quorate/quorate.toml
+  quorate cluster status
   quorate netconf --socket /run/quorate/netconf.sock
   quorate hash-password
 
@@ -35,6 +39,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArguments),
+    Cluster(cluster::ClusterArguments),
     Netconf(netconf::NetconfArguments),
     HashPassword(hash_password::HashPasswordArguments),
 }
@@ -45,6 +50,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Command::Run(arguments) => arguments.run(),
+        Command::Cluster(arguments) => arguments.run(),
         Command::Netconf(arguments) => arguments.run(),
         Command::HashPassword(arguments) => arguments.run(),
     };

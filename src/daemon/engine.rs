@@ -80,14 +80,14 @@ struct Engine {
     /// The length of the log at which the next snapshot is taken.
     snapshot_at: u64,
     /// The snapshot that is being written, if one is.
-    snapshot: Option<oneshot::Receiver<Option<LogIndex>>>,
+    snapshot: Option<oneshot::Receiver<Option<SnapshotMeta>>>,
 }
 
 /// What came in.
 struct Batch {
     questions: Vec<Question>,
     hooks: Vec<(CallId, HookAnswer)>,
-    snapshot: Option<Option<LogIndex>>,
+    snapshot: Option<Option<SnapshotMeta>>,
     stop: bool,
 }
 
@@ -138,7 +138,7 @@ struct Inbox {
 
 impl Engine {
     async fn run(&mut self, mut inbox: Inbox) -> Result<(), EngineError> {
-        self.agent.start();
+        self.agent.start(now());
         self.carry_out()?;
         loop {
             let batch = self.wait(&mut inbox).await;
@@ -169,7 +169,7 @@ impl Engine {
     async fn wait(&mut self, inbox: &mut Inbox) -> Batch {
         let mut batch =
             Batch { questions: Vec::new(), hooks: Vec::new(), snapshot: None, stop: false };
-        let wake_at = self.agent.wake_at();
+        let wake_at = self.agent.wake_at(now());
         tokio::select! {
             biased;
             count = inbox.questions.recv_many(&mut batch.questions, AGENT_BATCH_MAX) => {
@@ -294,9 +294,8 @@ impl Engine {
         let (disk, schema) = (Arc::clone(&self.disk), Arc::clone(&self.schema));
         let (sender, receiver) = oneshot::channel();
         std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
-            let index = meta.position.index;
-            let written = match write_snapshot(disk, meta, &state, &schema) {
-                Ok(()) => Some(index),
+            let written = match write_snapshot(disk, meta.clone(), &state, &schema) {
+                Ok(()) => Some(meta),
                 Err(error) => {
                     tracing::error!(%error, "a snapshot was not written; the log keeps growing");
                     None
@@ -309,10 +308,11 @@ impl Engine {
         Ok(())
     }
 
-    fn snapshot_ended(&mut self, written: Option<LogIndex>) -> Result<(), EngineError> {
+    fn snapshot_ended(&mut self, written: Option<SnapshotMeta>) -> Result<(), EngineError> {
         self.snapshot = None;
-        if let Some(index) = written {
-            self.agent.snapshot_written(index);
+        if let Some(meta) = written {
+            let index = meta.position.index;
+            self.agent.snapshot_written(meta);
             self.log.prune(index)?;
             tracing::info!(index = index.0, "snapshot written");
         }
@@ -348,7 +348,9 @@ fn now() -> Now {
 }
 
 /// What `wait_for` would give at once.
-fn written_by_now(snapshot: &mut oneshot::Receiver<Option<LogIndex>>) -> Option<Option<LogIndex>> {
+fn written_by_now(
+    snapshot: &mut oneshot::Receiver<Option<SnapshotMeta>>,
+) -> Option<Option<SnapshotMeta>> {
     match snapshot.try_recv() {
         Ok(written) => Some(written),
         Err(TryRecvError::Closed) => Some(None),
@@ -356,7 +358,9 @@ fn written_by_now(snapshot: &mut oneshot::Receiver<Option<LogIndex>>) -> Option<
     }
 }
 
-async fn wait_for(snapshot: &mut Option<oneshot::Receiver<Option<LogIndex>>>) -> Option<LogIndex> {
+async fn wait_for(
+    snapshot: &mut Option<oneshot::Receiver<Option<SnapshotMeta>>>,
+) -> Option<SnapshotMeta> {
     match snapshot {
         Some(receiver) => receiver.await.ok().flatten(),
         None => std::future::pending().await,

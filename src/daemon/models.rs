@@ -7,19 +7,22 @@ use crate::yang::schema::Schema;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What NETCONF itself is made of: its operations, RFC 6022, RFC 8525 and the deprecated RFC 7895 with it, and what
-/// their state names.
-const OWN_MODULES: [&str; 5] = [
+/// What NETCONF itself is made of: its operations, RFC 6022, RFC 8525 and the deprecated RFC 7895 with it, what their
+/// state names, and the cluster.
+const OWN_MODULES: [&str; 6] = [
     "ietf-datastores",
     "ietf-netconf",
     "ietf-netconf-monitoring",
     "ietf-yang-library",
     "quorate-netconf",
+    "quorate-cluster",
 ];
 
 /// Modules that are a part of the program.
-const SOURCES: [(&str, &str); 1] =
-    [("quorate-netconf", include_str!("../../yang/quorate-netconf.yang"))];
+const SOURCES: [(&str, &str); 2] = [
+    ("quorate-netconf", include_str!("../../yang/quorate-netconf.yang")),
+    ("quorate-cluster", include_str!("../../yang/quorate-cluster.yang")),
+];
 
 /// Where a package puts the standard modules.
 const STANDARD_DIR: &str = "/usr/share/quorate/yang";

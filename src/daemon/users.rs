@@ -36,6 +36,7 @@ pub(crate) fn accounts(users: &[User]) -> Result<Accounts, UsersError> {
         password: user.password_hash.clone(),
         keys: user.authorized_keys.clone(),
         keys_file: user.authorized_keys_file.clone(),
+        admin: user.admin,
     };
     Ok(Accounts::new(users.iter().map(account).collect()))
 }
@@ -51,6 +52,7 @@ mod tests {
             password_hash: Some(PasswordHash::of("secret").unwrap()),
             authorized_keys: Vec::new(),
             authorized_keys_file: None,
+            admin: true,
         }
     }
 
@@ -59,6 +61,7 @@ mod tests {
         let accounts = accounts(&[user()]).unwrap();
         assert!(accounts.is_password("admin", "secret"));
         assert!(!accounts.is_password("other", "secret"));
+        assert!(accounts.is_admin("admin"));
     }
 
     #[test]

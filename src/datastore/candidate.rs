@@ -33,6 +33,21 @@ impl Candidate {
         }
     }
 
+    /// The candidate that another member holds: its base, what it makes of it, and what it touched.
+    pub(crate) fn from_parts(
+        base_revision: Revision,
+        base: Tree,
+        tree: Tree,
+        footprint: Footprint,
+    ) -> Self {
+        Self { base_revision, base, tree, footprint }
+    }
+
+    /// The revision and the tree that it stands on, and what was touched since.
+    pub(crate) fn base(&self) -> (Revision, &Tree, &Footprint) {
+        (self.base_revision, &self.base, &self.footprint)
+    }
+
     /// What a reader of the candidate sees: its base with its edits.
     pub(crate) fn tree(&self) -> &Tree {
         &self.tree

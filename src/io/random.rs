@@ -40,6 +40,6 @@ mod tests {
 
     #[test]
     fn nothing_can_be_drawn() {
-        assert_eq!(bytes::<0>().unwrap(), []);
+        assert_eq!(bytes::<0>().unwrap(), [0_u8; 0]);
     }
 }

@@ -1,15 +1,15 @@
 //! The task of one session: moves bytes between a transport and the machine, and asks the agent for it.
 
-use super::clock;
 use super::handle::AgentHandle;
 use super::service::{Peer, Service};
 use super::shutdown::Shutdown;
-use crate::agent::event::{Answer, Client, EndCause, SessionEvent};
+use super::{clock, random};
+use crate::agent::event::{Answer, Client, EndCause, Fresh, SessionEvent};
 use crate::base::ids::SessionKey;
 use crate::base::limits::{
     DRAIN_TIMEOUT_S, REPLY_CHUNK_BYTES, SESSION_END_TIMEOUT_S, WRITE_STALL_TIMEOUT_S,
 };
-use crate::netconf::operation::Request;
+use crate::netconf::error::{ErrorTag, ErrorType, RpcError};
 use crate::netconf::reply::{DataReply, Fill};
 use crate::netconf::server::Server;
 use crate::netconf::session::{Closing, Session, Step};
@@ -234,7 +234,24 @@ where
         let mut input = Input::Bytes;
         loop {
             match self.next_step() {
-                Step::Ask { message_id, request } => self.ask(message_id, request).await?,
+                Step::Ask { message_id, request, transaction } => {
+                    let session = self.key;
+                    self.ask(SessionEvent::Request { session, message_id, request, transaction })
+                        .await?;
+                }
+                Step::AskCluster { message_id, request, transaction } => {
+                    // Chance is drawn here: the agent has none.
+                    let fresh = Fresh { random: random::bytes()?, authority: None };
+                    let session = self.key;
+                    self.ask(SessionEvent::Cluster {
+                        session,
+                        message_id,
+                        request,
+                        transaction,
+                        fresh,
+                    })
+                    .await?;
+                }
                 Step::Read(read) => {
                     let reply = self.machine.read(&read, &self.sessions.agent.view());
                     self.stream(reply).await?;
@@ -270,17 +287,14 @@ where
         step
     }
 
-    async fn ask(&mut self, message_id: String, request: Request) -> Result<(), Ending> {
-        let event = SessionEvent::Request { session: self.key, message_id, request };
-        let outcome = match self.sessions.agent.ask(event).await {
-            Some(Answer::Ok) => Ok(()),
-            Some(Answer::Errors(errors)) => Err(errors),
-            Some(
-                Answer::Opened(_) | Answer::Refused(_) | Answer::Output(_) | Answer::Admitted(_),
-            )
-            | None => return Err(Ending::AgentGone),
+    async fn ask(&mut self, event: SessionEvent) -> Result<(), Ending> {
+        let reply = match self.sessions.agent.ask(event).await {
+            Some(Answer::Ok) => self.machine.answered(Ok(())),
+            Some(Answer::Output(elements)) => self.machine.output(&elements),
+            Some(Answer::Errors(errors)) => self.machine.answered(Err(errors)),
+            Some(Answer::Refused(why)) => self.machine.answered(Err(vec![not_now(why)])),
+            Some(Answer::Opened(_) | Answer::Admitted(_)) | None => return Err(Ending::AgentGone),
         };
-        let reply = self.machine.answered(outcome);
         self.write(&reply).await
     }
 
@@ -345,6 +359,11 @@ where
             .map_err(|_elapsed| Ending::WriteStall)?
             .map_err(Ending::Transport)
     }
+}
+
+/// The node cannot do it in the phase that it is in.
+fn not_now(why: String) -> RpcError {
+    RpcError::new(ErrorType::Protocol, ErrorTag::ResourceDenied, why).tagged("quorate:not-ready")
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ impl<S: Service> UnixServer<S> {
 
 async fn serve_one<S: Service>(service: S, stream: UnixStream) {
     let (user, admin) = match stream.peer_cred() {
-        Ok(credentials) => (user_of(credentials.uid()), credentials.uid() == 0),
+        Ok(credentials) => (user_of(credentials.uid()), is_admin(credentials.uid())),
         Err(error) => {
             tracing::warn!(%error, "cannot tell who opened a local connection");
             return;
@@ -114,6 +114,11 @@ async fn serve_one<S: Service>(service: S, stream: UnixStream) {
     let (reader, writer) = stream.into_split();
     let cause = service.serve(peer, reader, writer, std::future::pending()).await;
     tracing::debug!(?cause, "local connection closed");
+}
+
+/// Root, and the account that the agent runs as: both can do with its data what they like anyway.
+fn is_admin(uid: u32) -> bool {
+    uid == 0 || uid == rustix::process::geteuid().as_raw()
 }
 
 /// Refuses a path at which there is something else than a socket without listener.
@@ -179,7 +184,7 @@ fn name_in(passwd: &str, uid: u32) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{UnixError, UnixServer, name_in, user_of};
+    use super::{UnixError, UnixServer, is_admin, name_in, user_of};
     use crate::agent::event::EndCause;
     use crate::io::service::{Peer, Service};
     use crate::io::shutdown;
@@ -225,7 +230,7 @@ mod tests {
         client.read_to_string(&mut answer).await.unwrap();
         assert_eq!(answer, "hello");
         let uid = rustix::process::getuid().as_raw();
-        let (user, admin) = (user_of(uid), uid == 0);
+        let (user, admin) = (user_of(uid), true);
         let expected = Peer { user, transport: Transport::Unix, source_host: None, admin };
         assert_eq!(*echo.0.lock().unwrap(), [expected]);
 
@@ -272,6 +277,12 @@ mod tests {
         };
         assert!(matches!(error, UnixError::Listen { .. }));
         assert!(!error.to_string().contains('\n'));
+    }
+
+    #[test]
+    fn root_and_the_agents_own_account_are_administrators() {
+        assert!(is_admin(0) && is_admin(rustix::process::geteuid().as_raw()));
+        assert!(!is_admin(4_000_000_000));
     }
 
     #[test]

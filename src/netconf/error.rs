@@ -6,6 +6,8 @@ use crate::yang::path::InstancePath;
 use crate::yang::prefixes::Declarations;
 use crate::yang::print::instance_identifier;
 use crate::yang::schema::Schema;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// The namespace of RFC 7950's elements in `error-info`.
 const YANG_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:1";
@@ -13,7 +15,7 @@ const YANG_NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:1";
 pub(crate) const QUORATE_NAMESPACE: &str = "urn:quorate:netconf";
 
 /// One `rpc-error` of severity error.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RpcError {
     pub(crate) error_type: ErrorType,
     pub(crate) tag: ErrorTag,
@@ -25,7 +27,7 @@ pub(crate) struct RpcError {
 }
 
 /// The layer that found the error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum ErrorType {
     Transport,
     Rpc,
@@ -34,7 +36,7 @@ pub(crate) enum ErrorType {
 }
 
 /// `error-tag`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum ErrorTag {
     InUse,
     InvalidValue,
@@ -46,7 +48,6 @@ pub(crate) enum ErrorTag {
     BadElement,
     UnknownElement,
     UnknownNamespace,
-    #[expect(dead_code, reason = "access control (RFC 8341) sends it")]
     AccessDenied,
     LockDenied,
     ResourceDenied,
@@ -60,7 +61,7 @@ pub(crate) enum ErrorTag {
 }
 
 /// One element of `error-info`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum ErrorInfo {
     BadAttribute(String),
     BadElement(String),
@@ -73,7 +74,7 @@ pub(crate) enum ErrorInfo {
     MissingChoice(String),
     /// An element of our own namespace.
     Quorate {
-        element: &'static str,
+        element: Cow<'static, str>,
         text: String,
     },
 }
@@ -340,7 +341,7 @@ mod tests {
             .tagged("must-violation");
         let error = RpcError::from(error)
             .with(ErrorInfo::SessionId(0))
-            .with(ErrorInfo::Quorate { element: "member", text: "n1".to_owned() });
+            .with(ErrorInfo::Quorate { element: "member".into(), text: "n1".to_owned() });
         assert_eq!(
             xml(&error),
             "<rpc-error><error-type>application</error-type>\

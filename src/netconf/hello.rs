@@ -33,7 +33,7 @@ impl Features {
 /// The capability of NETCONF 1.0, in other words of `]]>]]>`.
 const BASE_1_0: &str = "urn:ietf:params:netconf:base:1.0";
 /// The capability of NETCONF 1.1, in other words of chunked framing.
-const BASE_1_1: &str = "urn:ietf:params:netconf:base:1.1";
+pub(crate) const BASE_1_1: &str = "urn:ietf:params:netconf:base:1.1";
 
 /// Every capability in the order in which a `<hello>` lists them: the protocol's, the YANG library (RFC 7950, 5.6.4;
 /// RFC 8526, 2), then the modules of YANG version 1 (RFC 6020, 5.6.4).

@@ -1,5 +1,7 @@
 //! NETCONF (RFC 6241, 6242, 6022): framing, sessions, operations, errors, filters.
 
+pub(crate) mod cluster;
+mod cluster_request;
 pub(crate) mod document;
 pub(crate) mod error;
 pub(crate) mod filter;

@@ -35,7 +35,8 @@ pub(crate) enum Request {
 /// An operation of our cluster module (`yang/quorate-cluster.yang`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ClusterRequest {
-    /// Makes of a cluster of one one that others can join: names it and creates its authority.
+    /// Makes of a cluster of one one that others can join: names it and creates its authority. An
+    /// address that is empty is that of the configuration.
     Init { name: String, address: String },
     /// A token with which one node can join. The reply has `token`.
     Token { valid_for_s: u32 },
@@ -45,8 +46,8 @@ pub(crate) enum ClusterRequest {
     TransferLeadership { to: Option<String> },
     /// How transactions are acknowledged and decided.
     SetPolicy { policy: Policy },
-    /// What became of a transaction. The reply has `outcome` (`committed`, `never`, `expired` or `open`) and, for a
-    /// committed one, `revision`.
+    /// What became of a transaction. The reply has `outcome` (`committed`, `open`, `never-or-forgotten` or
+    /// `open-or-never`) and, for a committed one, `revision`.
     Outcome { transaction: TransactionName },
     /// Running becomes what it was at this revision, as a commit of its own.
     Rollback { revision: u64 },

@@ -266,7 +266,7 @@ impl Input<'_, '_> {
     }
 
     /// Reads the children of `element`, up to its end. `take` reads each of them up to its end.
-    fn parameters(
+    pub(super) fn parameters(
         &mut self,
         element: &str,
         namespace: &str,
@@ -367,7 +367,7 @@ impl Input<'_, '_> {
     }
 
     /// The text of the leaf `name`, read up to its end.
-    fn text(&mut self, name: &str) -> Result<String, Fault> {
+    pub(super) fn text(&mut self, name: &str) -> Result<String, Fault> {
         if self.reader.content()? == Content::Element {
             let child = self.reader.name();
             let message = format!("there is an element {child} in {name}, which holds a text");
@@ -385,7 +385,7 @@ impl Input<'_, '_> {
     }
 
     /// One of the values of an enumeration.
-    fn one_of<T: Copy>(&mut self, name: &str, values: &[(&str, T)]) -> Result<T, Fault> {
+    pub(super) fn one_of<T: Copy>(&mut self, name: &str, values: &[(&str, T)]) -> Result<T, Fault> {
         let text = self.text(name)?;
         let found = values.iter().find(|(value, _)| *value == trim(&text));
         let message = || format!("{name} cannot be {}", trim(&text));
@@ -411,7 +411,7 @@ impl Input<'_, '_> {
 }
 
 /// The parameter, which must have been there.
-fn required<T>(parameter: Option<T>, name: &str) -> Result<T, RpcError> {
+pub(super) fn required<T>(parameter: Option<T>, name: &str) -> Result<T, RpcError> {
     parameter.ok_or_else(|| missing_element(name))
 }
 
@@ -437,6 +437,6 @@ pub(super) fn bad_element(name: &str, message: String) -> RpcError {
         .with(ErrorInfo::BadElement(name.to_owned()))
 }
 
-fn invalid_value(message: impl Into<String>) -> RpcError {
+pub(super) fn invalid_value(message: impl Into<String>) -> RpcError {
     RpcError::new(ErrorType::Protocol, ErrorTag::InvalidValue, message)
 }

@@ -2,12 +2,12 @@
 
 use super::error::{ErrorTag, ErrorType, RpcError};
 use super::filter::Filter;
-use super::monitoring;
 use super::operation::Datastore;
 use super::reply::Body;
 use super::rpc::{Read, SchemaFormat};
 use super::server::Server;
 use super::state::View;
+use super::{cluster, monitoring};
 use crate::yang::print::Printer;
 use crate::yang::schema::Schema;
 use crate::yang::tree::Tree;
@@ -54,6 +54,7 @@ fn operational(server: &Server, view: &View, filter: Option<&Filter>) -> Tree {
     if monitoring::node(&server.schema).is_some_and(wanted) {
         monitoring::add_current(server, view, &mut tree.root);
     }
+    cluster::add_current(&server.schema, &view.cluster, wanted, &mut tree.root);
     tree
 }
 

@@ -21,6 +21,22 @@ pub(super) fn ok(attributes: &Attributes) -> Vec<u8> {
     out
 }
 
+/// The output of an operation: its elements, by name, each with its text. Without framing.
+pub(super) fn output(
+    attributes: &Attributes,
+    namespace: &str,
+    elements: &[(&'static str, String)],
+) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut writer = Writer::new(&mut out);
+    start(&mut writer, attributes);
+    for (name, text) in elements {
+        writer.start(name).default_namespace(namespace).text(text).end(name);
+    }
+    writer.end(ELEMENT);
+    out
+}
+
 /// Errors in the order in which they are given, without framing.
 pub(super) fn errors(attributes: &Attributes, errors: &[RpcError], schema: &Schema) -> Vec<u8> {
     let mut out = Vec::new();

@@ -3,9 +3,10 @@
 use super::error::{ErrorInfo, ErrorTag, ErrorType, RpcError};
 use super::filter::Filter;
 use super::hello::Features;
-use super::operation::{Datastore, Request};
+use super::operation::{ClusterRequest, Datastore, Request};
 use super::payload::PayloadError;
-use super::{BASE_NAMESPACE, is_base_element, monitoring, parameters};
+use super::{BASE_NAMESPACE, cluster, is_base_element, monitoring, parameters};
+use crate::base::limits::TRANSACTION_ID_CHARS_MAX;
 use crate::datastore::edit::DefaultOperation;
 use crate::xml::{Event, Reader, XML_NAMESPACE, XmlError, is_white_space};
 use crate::yang::schema::Schema;
@@ -23,6 +24,8 @@ pub(crate) struct Rpc {
 pub(crate) enum Operation {
     /// For the agent.
     Request(Request),
+    /// For the agent, of our cluster module.
+    Cluster(ClusterRequest),
     /// To be answered from a view.
     Read(Read),
 }
@@ -64,6 +67,8 @@ pub(crate) struct Attributes {
     pub(crate) declarations: Vec<(String, String)>,
     /// Names as they were written, and values.
     pub(crate) attributes: Vec<(String, String)>,
+    /// The client's own name for what it asks for: `transaction-id` of our cluster module.
+    pub(crate) transaction: Option<String>,
 }
 
 impl Attributes {
@@ -78,6 +83,9 @@ impl Attributes {
             let name = format!("{}:{}", attribute.prefix, attribute.name);
             all.attributes.push((name, attribute.value.to_owned()));
             let namespace = attribute.namespace.unwrap_or_default();
+            if (namespace, attribute.name) == (cluster::NAMESPACE, TRANSACTION_ID) {
+                all.transaction = Some(attribute.value.to_owned());
+            }
             let known = |(prefix, _): &(String, String)| prefix == attribute.prefix;
             if namespace != XML_NAMESPACE && !all.declarations.iter().any(known) {
                 all.declarations.push((attribute.prefix.to_owned(), namespace.to_owned()));
@@ -184,6 +192,11 @@ impl Input<'_, '_> {
             let error = error.with(ErrorInfo::BadAttribute("message-id".to_owned()));
             return Err(error.with(ErrorInfo::BadElement("rpc".to_owned())).into());
         }
+        if let Some(transaction) = &attributes.transaction
+            && !(1..=TRANSACTION_ID_CHARS_MAX).contains(&transaction.chars().count())
+        {
+            return Err(bad_transaction_id().into());
+        }
         let operation = match self.next_child("rpc")? {
             true => self.operation()?,
             // The name of the substitution group that operations belong to (RFC 6241, appendix B).
@@ -220,7 +233,7 @@ impl Input<'_, '_> {
     /// The operation whose start the reader stands behind, up to its end.
     fn operation(&mut self) -> Result<Operation, Fault> {
         let name = self.reader.name();
-        let request = match (self.reader.namespace(), name) {
+        let operation = match (self.reader.namespace(), name) {
             (Some(monitoring::NAMESPACE), "get-schema") if self.has_monitoring() => {
                 return self.get_schema().map(Operation::Read);
             }
@@ -228,17 +241,36 @@ impl Input<'_, '_> {
             (None | Some(BASE_NAMESPACE), "get-config") => {
                 return self.get_config().map(Operation::Read);
             }
-            (None | Some(BASE_NAMESPACE), _) => self.request(name)?,
+            (None | Some(BASE_NAMESPACE), _) => self.request(name)?.map(Operation::Request),
+            (Some(cluster::NAMESPACE), _) if self.has_cluster() => {
+                self.cluster(name)?.map(Operation::Cluster)
+            }
             (Some(_), _) => None,
         };
         let message = || format!("there is no operation {name} here");
-        request.map(Operation::Request).ok_or_else(|| not_supported(message()).into())
+        operation.ok_or_else(|| not_supported(message()).into())
     }
 
     /// RFC 6022 is implemented.
     fn has_monitoring(&self) -> bool {
         self.schema.module_by_name(monitoring::MODULE).is_some()
     }
+
+    /// Our cluster module is implemented.
+    fn has_cluster(&self) -> bool {
+        self.schema.module_by_name(cluster::MODULE).is_some()
+    }
+}
+
+/// The attribute by which a client names what it asks for.
+const TRANSACTION_ID: &str = "transaction-id";
+
+fn bad_transaction_id() -> RpcError {
+    let message =
+        format!("{TRANSACTION_ID} has not from 1 to {TRANSACTION_ID_CHARS_MAX} characters");
+    RpcError::new(ErrorType::Rpc, ErrorTag::BadAttribute, message)
+        .with(ErrorInfo::BadAttribute(TRANSACTION_ID.to_owned()))
+        .with(ErrorInfo::BadElement("rpc".to_owned()))
 }
 
 /// `operation-not-supported` of the protocol layer.

@@ -6,12 +6,12 @@
 use super::error::{ErrorTag, ErrorType, RpcError};
 use super::framing::{Decoder, Encoder, Framing, FramingError};
 use super::hello::{self, HelloError};
-use super::operation::Request;
-use super::read;
+use super::operation::{ClusterRequest, Request};
 use super::reply::{self, DataReply};
 use super::rpc::{self, Attributes, NotRpc, Operation, Read};
 use super::server::Server;
 use super::state::{Counters, View, count};
+use super::{cluster, read};
 use crate::base::ids::SessionId;
 use crate::base::limits::{MESSAGE_BYTES_MAX, READ_AHEAD_BYTES, REQUESTS_IN_FLIGHT_MAX};
 use std::collections::VecDeque;
@@ -48,7 +48,9 @@ struct Asked {
 #[derive(Debug)]
 pub(crate) enum Step {
     /// Ask the agent, then call `answered`.
-    Ask { message_id: String, request: Request },
+    Ask { message_id: String, request: Request, transaction: Option<String> },
+    /// The same for an operation of our cluster module; call `answered` or `output`.
+    AskCluster { message_id: String, request: ClusterRequest, transaction: Option<String> },
     /// Call `read` with a view, then write the whole reply.
     Read(Read),
     /// Write these bytes.
@@ -163,6 +165,13 @@ impl Session {
         }
     }
 
+    /// The agent has answered what `Step::AskCluster` asked: elements of the reply, by name, each with its text. The
+    /// reply, to be written.
+    pub(crate) fn output(&mut self, elements: &[(&'static str, String)]) -> Vec<u8> {
+        let Some(asked) = self.asked.take() else { return Vec::new() };
+        self.encoder.message(&reply::output(&asked.attributes, cluster::NAMESPACE, elements))
+    }
+
     /// The reply to what `Step::Read` wants to know, as of `view`.
     pub(crate) fn read(&mut self, read: &Read, view: &View) -> DataReply {
         let attributes = self.asked.take().map(|asked| asked.attributes).unwrap_or_default();
@@ -219,8 +228,15 @@ impl Session {
         match rpc.operation {
             Ok(Operation::Request(request)) => {
                 let closes = request == Request::CloseSession;
+                let transaction = attributes.transaction.clone();
                 self.asked = Some(Asked { attributes, closes });
-                Step::Ask { message_id: message_id.unwrap_or_default(), request }
+                Step::Ask { message_id: message_id.unwrap_or_default(), request, transaction }
+            }
+            Ok(Operation::Cluster(request)) => {
+                let transaction = attributes.transaction.clone();
+                self.asked = Some(Asked { attributes, closes: false });
+                let message_id = message_id.unwrap_or_default();
+                Step::AskCluster { message_id, request, transaction }
             }
             Ok(Operation::Read(read)) => {
                 self.asked = Some(Asked { attributes, closes: false });

@@ -39,6 +39,7 @@ pub(crate) fn schema() -> Arc<Schema> {
             "ietf-yang-library",
             "ietf-datastores",
             "quorate-netconf",
+            "quorate-cluster",
             "t",
             "t-deviations",
             "u",
@@ -47,8 +48,10 @@ pub(crate) fn schema() -> Arc<Schema> {
         let netconf = features.map(|name| ("ietf-netconf".to_owned(), name.to_owned()));
         let of_t = ["f", "g"].map(|name| ("t".to_owned(), name.to_owned()));
         let own = include_str!("../../yang/quorate-netconf.yang");
+        let cluster = include_str!("../../yang/quorate-cluster.yang");
         let sources = [
             ("quorate-netconf", own),
+            ("quorate-cluster", cluster),
             ("t", OLD),
             ("t-deviations", DEVIATIONS),
             ("u", NEW),

@@ -31,4 +31,4 @@ pub(crate) use message::{MessageKind, Outgoing, StepError};
 pub(crate) use node::{Delivery, Node, ProposeError, ReadIndexError, TransferError};
 pub(crate) use ready::{Committed, CommittedEntry, ReadState, Ready, ReadyNumber, WaitForSync};
 pub(crate) use start::{NodeConfig, NodeError};
-pub(crate) use status::{PeerState, Role};
+pub(crate) use status::{NodeStatus, PeerState, Role};

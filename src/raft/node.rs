@@ -134,6 +134,11 @@ impl Node {
         }
     }
 
+    /// There is reason to believe that the leader is gone: this node stands for election soon, if it hears nothing.
+    pub(crate) fn hurry(&mut self) {
+        self.timeouts.hurry(&self.raw.raft);
+    }
+
     /// A frame of the member `from`, as its connection is authenticated (PROTOCOL F41).
     pub(crate) fn step(&mut self, from: Incarnation, frame: &[u8]) -> Result<(), StepError> {
         let log = &self.raw.raft.raft_log;
@@ -146,6 +151,12 @@ impl Node {
             term_at: &|index| log.term(index).unwrap_or(0),
         };
         let message = message::decode(from, frame, &view)?;
+        let without_seats = self.raw.store().conf_state().voters.is_empty();
+        let begins_log = message.get_msg_type() == MessageType::MsgAppend && message.index == 0;
+        if without_seats && begins_log {
+            // The first entries of the log do not say who the first members were: only a snapshot does.
+            return Ok(());
+        }
         if message.get_msg_type() == MessageType::MsgTimeoutNow && !self.log_is_durable() {
             return Ok(());
         }

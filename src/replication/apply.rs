@@ -1,9 +1,15 @@
 //! Applying a log entry: total, deterministic, on nothing but the state and the entry (PROTOCOL A1 to A7).
 
-use super::entry::{Body, Decision, Entry, RequestHead};
-use super::state::{Committed, Lock, LockTarget, Member, State};
-use crate::base::ids::{Boot, Digest, Incarnation, LogIndex, Revision, SessionKey, Term, TxId};
-use crate::base::limits::SESSION_ID_BLOCK;
+use super::entry::{Body, Decision, Entry, RequestHead, Seat};
+use super::state::{
+    Charter, Committed, Lock, LockTarget, Member, RegisteredParticipant, State, Token,
+};
+use crate::base::ids::{
+    Boot, Digest, Incarnation, LogIndex, Revision, SessionId, SessionKey, Term, TxId,
+};
+use crate::base::limits::{SESSION_ID_BLOCK, TOKENS_MAX};
+use crate::base::policy::Policy;
+use crate::base::time::WallTime;
 use crate::transaction::confirmed::{ConfirmedCommit, Step};
 use crate::yang::schema::Schema;
 use crate::yang::tree::Tree;
@@ -83,8 +89,13 @@ fn apply_body(
     knowledge: Knowledge<'_>,
 ) -> Applied {
     match body {
-        Body::NodeUp { incarnation, boot, name } => node_up(state, *incarnation, *boot, name),
-        Body::SessionIds { incarnation, boot } => session_ids(state, *incarnation, *boot),
+        Body::NodeUp { incarnation, boot, name, address, participants } => {
+            node_up(state, (*incarnation, *boot), (name, address), participants)
+        }
+        Body::NodeDown { incarnation, boot, at } => node_down(state, *incarnation, *boot, *at),
+        Body::SessionIds { incarnation, boot, lowest } => {
+            session_ids(state, *incarnation, *boot, *lowest)
+        }
         Body::Schema { schema_id } => {
             state.schema_id = *schema_id;
             Applied::Done(Effect::default())
@@ -93,6 +104,10 @@ fn apply_body(
         Body::Lock { request, target } => lock(state, position, request, *target),
         Body::Unlock { request, target } => unlock(state, request, *target),
         Body::SessionEnd { request, session } => session_end(state, request, *session),
+        Body::Init { request, charter, address } => init(state, request, charter, address),
+        Body::Token { request, token } => add_token(state, request, token),
+        Body::Policy { request, policy } => set_policy(state, request, *policy),
+        Body::Seat { request, change } => seat(state, request, change),
     }
 }
 
@@ -103,15 +118,35 @@ fn next_block(state: &mut State) -> (u32, u32) {
     (first, state.next_session_id)
 }
 
-/// A5: what the member's earlier boots left is over.
-fn node_up(state: &mut State, incarnation: Incarnation, boot: Boot, name: &str) -> Applied {
-    if state.member(incarnation).is_some_and(|member| member.boot.counter >= boot.counter) {
-        return Applied::Void;
+/// A5: what the member's earlier boots left is over. A member that was only taken for lost is back.
+fn node_up(
+    state: &mut State,
+    (incarnation, boot): (Incarnation, Boot),
+    (name, address): (&str, &str),
+    participants: &[RegisteredParticipant],
+) -> Applied {
+    if let Some(member) = member_mut(state, incarnation) {
+        if member.boot == boot && !member.up {
+            member.up = true;
+            return Applied::Done(Effect::default());
+        }
+        if member.boot.counter >= boot.counter {
+            return Applied::Void;
+        }
     }
     let session_ids = next_block(state);
-    let floor = 0;
-    let ended = imbl::OrdMap::new();
-    let member = Member { incarnation, name: name.to_owned(), boot, floor, ended, session_ids };
+    let member = Member {
+        incarnation,
+        name: name.to_owned(),
+        address: address.to_owned(),
+        boot,
+        up: true,
+        floor: 0,
+        ended: imbl::OrdMap::new(),
+        session_ids,
+        blocks: vec![session_ids.0],
+        participants: participants.to_vec(),
+    };
     let earlier =
         |session: &SessionKey| session.incarnation == incarnation && session.boot < boot.counter;
     state.locks.retain(|lock| !earlier(&lock.session));
@@ -119,22 +154,160 @@ fn node_up(state: &mut State, incarnation: Incarnation, boot: Boot, name: &str) 
         pending.alive.retain(|(alive, counter)| *alive != incarnation || *counter >= boot.counter);
     }
     forget_control(state, incarnation, (boot.counter, 0));
-    match state.members.iter_mut().find(|member| member.incarnation == incarnation) {
+    match member_mut(state, incarnation) {
         Some(slot) => *slot = member,
         None => state.members.push(member),
     }
+    state.next_incarnation = state.next_incarnation.max(incarnation.0.saturating_add(1));
     Applied::Done(Effect::default())
 }
 
-fn session_ids(state: &mut State, incarnation: Incarnation, boot: u64) -> Applied {
+/// A5: the sessions of the boot that hold something are over. The boot itself goes on, if it is heard again.
+fn node_down(state: &mut State, incarnation: Incarnation, boot: u64, at: WallTime) -> Applied {
+    let Some(member) = member_mut(state, incarnation).filter(|member| member.boot.counter == boot)
+    else {
+        return Applied::Void;
+    };
+    if !member.up {
+        return Applied::Void;
+    }
+    member.up = false;
+    let lost: Vec<SessionKey> = state
+        .holders()
+        .filter(|session| session.incarnation == incarnation && session.boot == boot)
+        .collect();
+    let mut effect = Effect::default();
+    for session in lost {
+        if let Some(member) = member_mut(state, incarnation) {
+            member.ended.entry(session.id).or_insert(None);
+        }
+        release(state, session, ("", at), &mut effect);
+    }
+    Applied::Done(effect)
+}
+
+fn member_mut(state: &mut State, incarnation: Incarnation) -> Option<&mut Member> {
+    state.members.iter_mut().find(|member| member.incarnation == incarnation)
+}
+
+fn session_ids(
+    state: &mut State,
+    incarnation: Incarnation,
+    boot: u64,
+    lowest: SessionId,
+) -> Applied {
     let block = next_block(state);
-    match state.members.iter_mut().find(|member| member.incarnation == incarnation) {
+    match member_mut(state, incarnation) {
         Some(member) if member.boot.counter == boot => {
+            member.blocks.retain(|first| first.saturating_add(SESSION_ID_BLOCK) > lowest.0);
+            member.blocks.push(block.0);
             member.session_ids = block;
             Applied::Done(Effect::default())
         }
         Some(_) | None => Applied::Void,
     }
+}
+
+/// The only member's cluster becomes one that others can join.
+fn init(state: &mut State, request: &RequestHead, charter: &Charter, address: &str) -> Applied {
+    if is_closed(state, request) {
+        return Applied::Known;
+    }
+    let [member] = state.members.as_mut_slice() else { return Applied::Void };
+    if state.charter.is_some() {
+        return Applied::Void;
+    }
+    address.clone_into(&mut member.address);
+    state.charter = Some(charter.clone());
+    state.control.insert(request.txid);
+    note(state, request, format!("cluster {} was founded", charter.name));
+    Applied::Done(Effect::default())
+}
+
+fn add_token(state: &mut State, request: &RequestHead, token: &Token) -> Applied {
+    if is_closed(state, request) {
+        return Applied::Known;
+    }
+    if state.charter.is_none() {
+        return Applied::Void;
+    }
+    if state.tokens.len() >= TOKENS_MAX {
+        state.tokens.remove(0);
+    }
+    state.tokens.push(token.clone());
+    state.control.insert(request.txid);
+    Applied::Done(Effect::default())
+}
+
+fn set_policy(state: &mut State, request: &RequestHead, policy: Policy) -> Applied {
+    if is_closed(state, request) {
+        return Applied::Known;
+    }
+    state.policy = policy;
+    state.control.insert(request.txid);
+    note(state, request, format!("policy {}", policy.name()));
+    Applied::Done(Effect::default())
+}
+
+/// A6: the record of a member, together with its seat.
+fn seat(state: &mut State, request: &RequestHead, change: &Seat) -> Applied {
+    if is_closed(state, request) {
+        return Applied::Known;
+    }
+    let mut effect = Effect::default();
+    let comment = match change {
+        Seat::Joined { incarnation, name, address, token } => {
+            let is_free = state.member_named(name).is_none()
+                && incarnation.0 == state.next_incarnation
+                && state.tokens.iter().any(|known| known.digest == *token);
+            if !is_free {
+                return Applied::Void;
+            }
+            state.tokens.retain(|known| known.digest != *token);
+            state.next_incarnation = incarnation.0.saturating_add(1);
+            state.members.push(Member::joining(*incarnation, name, address));
+            format!("member {name} joined")
+        }
+        Seat::Promoted { incarnation } => {
+            let Some(member) = state.member(*incarnation) else { return Applied::Void };
+            format!("member {} votes", member.name)
+        }
+        Seat::Removed { incarnation } => {
+            let Some(member) = state.member(*incarnation).cloned() else { return Applied::Void };
+            let of_it = |session: &SessionKey| session.incarnation == *incarnation;
+            let lost: Vec<SessionKey> = state.holders().filter(of_it).collect();
+            for session in lost {
+                release(state, session, (&request.user, request.at), &mut effect);
+            }
+            state.members.retain(|other| other.incarnation != *incarnation);
+            if let Some(pending) = &mut state.confirmed {
+                pending.alive.retain(|(alive, _)| alive != incarnation);
+            }
+            forget_control(state, *incarnation, (u64::MAX, u64::MAX));
+            format!("member {} was removed", member.name)
+        }
+    };
+    state.control.insert(request.txid);
+    note(state, request, comment);
+    Applied::Done(effect)
+}
+
+/// A line of the history for what makes no revision.
+fn note(state: &mut State, request: &RequestHead, comment: String) {
+    let line = Committed {
+        revision: state.revision,
+        txid: None,
+        session: request.session.map(|session| session.id),
+        user: request.user.clone(),
+        at: request.at,
+        origin: state
+            .member(request.txid.incarnation)
+            .map_or_else(String::new, |member| member.name.clone()),
+        comment: Some(comment),
+        message_id: None,
+        transaction: None,
+    };
+    state.record(line);
 }
 
 /// A2: a known or closed transaction has no further effect. Raises the origin's floor.
@@ -209,7 +382,7 @@ fn decide(
         return Applied::Diverged { stated: decision.result_digest, found };
     }
     let base_revision = state.revision;
-    state.revision = Revision(base_revision.0.saturating_add(1));
+    state.next_revision(before.clone(), u64::try_from(decision.diff.len()).unwrap_or(u64::MAX));
     take_step(state, position, decision, (before.clone(), base_revision));
     state.record(Committed {
         revision: state.revision,
@@ -219,6 +392,8 @@ fn decide(
         at: request.at,
         origin: decision.origin.clone(),
         comment: decision.comment.clone(),
+        message_id: request.message_id.clone(),
+        transaction: request.transaction.clone(),
     });
     Applied::Done(Effect { revision: Some((state.revision, before)) })
 }
@@ -274,8 +449,12 @@ fn take_step(
     (base, base_revision): (Tree, Revision),
 ) {
     let generation = position.index;
-    let alive: Vec<_> =
-        state.members.iter().map(|member| (member.incarnation, member.boot.counter)).collect();
+    let alive: Vec<_> = state
+        .members
+        .iter()
+        .filter(|member| member.up)
+        .map(|member| (member.incarnation, member.boot.counter))
+        .collect();
     match (&decision.confirmed, decision.request.session) {
         (Some(Step::Start { timeout_s, persist_id }), Some(owner)) => {
             let (timeout_s, persist_id) = (*timeout_s, persist_id.clone());
@@ -351,23 +530,35 @@ fn session_end(state: &mut State, request: &RequestHead, session: SessionKey) ->
         return Applied::Void;
     }
     let mut effect = Effect::default();
+    release(state, session, (&request.user, request.at), &mut effect);
+    state.control.insert(request.txid);
+    Applied::Done(effect)
+}
+
+/// What a session that is over leaves: its unconfirmed commit is rolled back, its locks are free.
+fn release(
+    state: &mut State,
+    session: SessionKey,
+    (user, at): (&str, WallTime),
+    effect: &mut Effect,
+) {
     if let Some(pending) = state.confirmed.take_if(|pending| pending.ends_with(session)) {
         let before = std::mem::replace(&mut state.shared, pending.base);
-        state.revision = Revision(state.revision.0.saturating_add(1));
+        state.next_revision(before.clone(), 0);
         effect.revision = Some((state.revision, before));
         state.record(Committed {
             revision: state.revision,
             txid: None,
             session: Some(session.id),
-            user: request.user.clone(),
-            at: request.at,
+            user: user.to_owned(),
+            at,
             origin: String::new(),
             comment: Some("rollback: the session of the confirmed commit ended".to_owned()),
+            message_id: None,
+            transaction: None,
         });
     }
     state.locks.retain(|lock| lock.session != session);
-    state.control.insert(request.txid);
-    Applied::Done(effect)
 }
 
 /// Remembers that the session is over, and that its member said so if it did. Whether there was anything to remember.

@@ -1,7 +1,10 @@
 //! Log entries: everything that outlives a request.
 
-use super::state::LockTarget;
-use crate::base::ids::{Boot, Digest, Incarnation, LogIndex, Revision, SessionKey, Term, TxId};
+use super::state::{Charter, LockTarget, RegisteredParticipant, Token};
+use crate::base::ids::{
+    Boot, Digest, Incarnation, LogIndex, Revision, SessionId, SessionKey, Term, TxId,
+};
+use crate::base::policy::Policy;
 use crate::base::time::WallTime;
 use crate::transaction::confirmed::Step;
 use serde::{Deserialize, Serialize};
@@ -22,11 +25,20 @@ pub(crate) enum Body {
         incarnation: Incarnation,
         boot: Boot,
         name: String,
+        address: String,
+        participants: Vec<RegisteredParticipant>,
     },
-    /// More wire session-ids for a boot.
+    /// Nothing was heard of the member for the session lease: what it holds is released (PROTOCOL F26).
+    NodeDown {
+        incarnation: Incarnation,
+        boot: u64,
+        at: WallTime,
+    },
+    /// More wire session-ids for a boot, which has no session below `lowest` any more.
     SessionIds {
         incarnation: Incarnation,
         boot: u64,
+        lowest: SessionId,
     },
     /// The schema that data are valid under changes; decided after validation at start.
     Schema {
@@ -47,6 +59,58 @@ pub(crate) enum Body {
         request: RequestHead,
         session: SessionKey,
     },
+    /// The cluster has a name and an authority: others can join.
+    Init {
+        request: RequestHead,
+        charter: Charter,
+        /// Where the only member listens for others.
+        address: String,
+    },
+    /// One more token.
+    Token {
+        request: RequestHead,
+        token: Token,
+    },
+    Policy {
+        request: RequestHead,
+        policy: Policy,
+    },
+    /// In the context of a change of seats: what becomes of the member's record.
+    Seat {
+        request: RequestHead,
+        change: Seat,
+    },
+}
+
+/// A change of one member's seat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Seat {
+    /// It learns; its token is used up.
+    Joined { incarnation: Incarnation, name: String, address: String, token: Digest },
+    /// It votes.
+    Promoted { incarnation: Incarnation },
+    /// It is gone.
+    Removed { incarnation: Incarnation },
+}
+
+impl Body {
+    /// Who asked for it, unless the log's own housekeeping did.
+    pub(crate) fn request(&self) -> Option<&RequestHead> {
+        match self {
+            Self::Decision(decision) => Some(&decision.request),
+            Self::Lock { request, .. }
+            | Self::Unlock { request, .. }
+            | Self::SessionEnd { request, .. }
+            | Self::Init { request, .. }
+            | Self::Token { request, .. }
+            | Self::Policy { request, .. }
+            | Self::Seat { request, .. } => Some(request),
+            Self::NodeUp { .. }
+            | Self::NodeDown { .. }
+            | Self::SessionIds { .. }
+            | Self::Schema { .. } => None,
+        }
+    }
 }
 
 /// Who asked for an entry.
@@ -59,6 +123,9 @@ pub(crate) struct RequestHead {
     pub(crate) session: Option<SessionKey>,
     pub(crate) user: String,
     pub(crate) at: WallTime,
+    /// The request's `message-id` and its client's `transaction-id`: an outcome is found by them.
+    pub(crate) message_id: Option<String>,
+    pub(crate) transaction: Option<String>,
 }
 
 /// One transaction on running.
@@ -95,11 +162,16 @@ impl Entry {
         let diff = match &self.body {
             Body::Decision(decision) => decision.diff.as_slice(),
             Body::NodeUp { .. }
+            | Body::NodeDown { .. }
             | Body::SessionIds { .. }
             | Body::Schema { .. }
             | Body::Lock { .. }
             | Body::Unlock { .. }
-            | Body::SessionEnd { .. } => &[],
+            | Body::SessionEnd { .. }
+            | Body::Init { .. }
+            | Body::Token { .. }
+            | Body::Policy { .. }
+            | Body::Seat { .. } => &[],
         };
         let length = u32::try_from(head.len()).map_err(|error| EntryError(error.to_string()))?;
         let mut bytes = Vec::with_capacity(4 + head.len() + diff.len());

@@ -1,11 +1,15 @@
 //! What members say to each other (PROTOCOL, MESSAGES). Who says it is known from the connection.
 
-use crate::base::ids::{Boot, Digest, Incarnation, LogIndex, Revision, SessionKey, Term, TxId};
-use crate::base::time::{Timestamp, WallTime};
+use crate::base::ids::{
+    Boot, Digest, Incarnation, LogIndex, Revision, SessionId, SessionKey, Term, TxId,
+};
+use crate::base::policy::Policy;
+use crate::base::time::Timestamp;
 use crate::datastore::edit::Edit;
 use crate::datastore::footprint::Footprint;
 use crate::raft::LogPosition;
-use crate::replication::state::LockTarget;
+use crate::replication::entry::RequestHead;
+use crate::replication::state::{Charter, LockTarget, RegisteredParticipant, Token};
 use crate::transaction::confirmed::Ask;
 use serde::{Deserialize, Serialize};
 
@@ -33,16 +37,14 @@ pub(crate) enum PeerMessage {
     AckDone { txid: TxId, missing: Vec<Incarnation> },
     /// To the leader: is the commit at `index` acknowledged? Sent to a new leader (PROTOCOL F21).
     AwaitAck { txid: TxId, index: LogIndex },
-    /// To a member with participants: validate and prepare this change.
+    /// To a member that was removed: it will hear nothing more.
+    Removed,
+    /// To a member with participants: what do they say about this change?
     Prepare(Box<Prepare>),
     /// To the leader: what the participants said.
-    Vote { term: Term, slot: u64, txid: TxId, result_digest: Digest, verdict: Verdict },
+    Vote { term: Term, slot: u64, verdict: Verdict },
     /// To a member that was asked: nothing comes of it.
     SlotAbort { term: Term, slot: u64 },
-    /// To a member with a rewriting participant.
-    Rewrite(Box<Rewrite>),
-    /// To the leader: what to change in addition.
-    Rewritten { term: Term, slot: u64, call: u64, answer: RewriteAnswer },
 }
 
 /// By which connection a message goes, so that bulk never holds up a heartbeat (PROTOCOL F12).
@@ -62,6 +64,8 @@ pub(crate) struct Keepalive {
     pub(crate) applied: LogIndex,
     /// The generation of the pending confirmed commit and how many ms the sender has counted since it applied it.
     pub(crate) confirmed: Option<(LogIndex, u64)>,
+    /// The newest moment of the leader's clock that the sender has heard of, in the term that it is in.
+    pub(crate) heard: Option<(Term, Timestamp)>,
 }
 
 /// A read lease.
@@ -72,20 +76,20 @@ pub(crate) struct KeepaliveOk {
     pub(crate) term: Term,
     pub(crate) commit: LogIndex,
     pub(crate) valid_for_ms: u64,
+    /// The leader's clock.
+    pub(crate) at: Timestamp,
 }
 
 /// What an origin asks the leader of `to_term` to decide.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TxRequest {
     pub(crate) to_term: Term,
-    pub(crate) txid: TxId,
-    /// The origin's lowest request that is still open.
-    pub(crate) low: u64,
-    pub(crate) session: Option<SessionKey>,
-    pub(crate) user: String,
-    pub(crate) at: WallTime,
+    /// With the origin's lowest request that is still open.
+    pub(crate) head: RequestHead,
     /// The locks that the origin believes the session to hold, with their fences (PROTOCOL F24).
     pub(crate) held: Vec<(LockTarget, LogIndex)>,
+    /// Everything but the decision.
+    pub(crate) test_only: bool,
     pub(crate) comment: Option<String>,
     pub(crate) body: RequestBody,
 }
@@ -95,26 +99,48 @@ pub(crate) struct TxRequest {
 pub(crate) enum RequestBody {
     /// Operations on running, evaluated where the leader is.
     Edit(Edit),
+    /// The same, if running is still empty.
+    Initial(Edit),
     /// All of running, encoded by `yang::tree`.
     Replace(Vec<u8>),
-    /// The candidate: its base, what it makes of it, and the roots that it touched.
+    /// Would this be valid? Encoded by `yang::tree`.
+    Validate(Vec<u8>),
     Candidate(Box<CandidateChange>),
     Cancel {
         persist_id: Option<String>,
     },
+    /// Running becomes what it was.
+    Restore(Revision),
     Lock(LockTarget),
     Unlock(LockTarget),
-    SessionEnd {
-        session: SessionKey,
-    },
+    SessionEnd(SessionKey),
     /// The first request of a boot.
     NodeUp {
         boot: Boot,
         name: String,
         address: String,
+        participants: Vec<RegisteredParticipant>,
+        schema_id: Digest,
     },
-    /// More wire session-ids.
-    SessionIds,
+    /// More wire session-ids; no session below this one is open.
+    SessionIds {
+        lowest: SessionId,
+    },
+    Init {
+        charter: Charter,
+        address: String,
+    },
+    Token(Token),
+    Policy(Policy),
+    Join {
+        token: Digest,
+        name: String,
+        address: String,
+        schema_id: Digest,
+    },
+    Remove(Incarnation),
+    /// Leadership to this voter.
+    Transfer(Incarnation),
 }
 
 /// A commit of the candidate.
@@ -125,7 +151,7 @@ pub(crate) struct CandidateChange {
     pub(crate) diff: Vec<u8>,
     pub(crate) footprint: Footprint,
     pub(crate) ask: Ask,
-    /// See `Transaction::confirms`.
+    /// It came while a confirmed commit was pending which it may confirm.
     pub(crate) confirms: bool,
 }
 
@@ -134,46 +160,39 @@ pub(crate) struct CandidateChange {
 pub(crate) struct Prepare {
     pub(crate) term: Term,
     pub(crate) slot: u64,
-    pub(crate) txid: TxId,
     pub(crate) base: Revision,
     pub(crate) base_digest: Digest,
     pub(crate) result_digest: Digest,
     /// Encoded by `yang::tree`.
     pub(crate) diff: Vec<u8>,
     pub(crate) user: String,
-    pub(crate) session: Option<SessionKey>,
-    /// Validation points only: nothing is prepared.
-    pub(crate) validate_only: bool,
+    pub(crate) session: Option<SessionId>,
+    pub(crate) ask: PrepareAsk,
 }
 
-/// A member's vote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Who is to say what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum PrepareAsk {
+    /// This participant: what is to be changed in addition?
+    Rewrite { participant: u32 },
+    /// All of them: would it be right?
+    Validate,
+    /// All of them: is it right, and is what it takes reserved?
+    Prepare,
+}
+
+/// What a member's participants say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Verdict {
     Yes,
-    /// It knows a newer term or has applied more: prepare again.
+    /// To `Rewrite` only.
+    Amend(Edit),
+    /// The member knows a newer term or has applied more: ask again.
     Stale,
     No {
         participant: String,
         reason: String,
     },
-}
-
-/// A change that a participant may add to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Rewrite {
-    pub(crate) prepare: Prepare,
-    pub(crate) call: u64,
-    /// The number of the participant on the member.
-    pub(crate) participant: u32,
-}
-
-/// What it says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) enum RewriteAnswer {
-    Same,
-    Amend(Edit),
-    Stale,
-    No { reason: String },
 }
 
 /// Why bytes are no message.
@@ -205,11 +224,10 @@ impl PeerMessage {
             | Self::Unchanged { .. }
             | Self::AckDone { .. }
             | Self::AwaitAck { .. }
+            | Self::Removed
             | Self::Prepare(_)
             | Self::Vote { .. }
-            | Self::SlotAbort { .. }
-            | Self::Rewrite(_)
-            | Self::Rewritten { .. } => Lane::Bulk,
+            | Self::SlotAbort { .. } => Lane::Bulk,
         }
     }
 }

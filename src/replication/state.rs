@@ -3,7 +3,8 @@
 use crate::base::ids::{
     Boot, Digest, Incarnation, LogIndex, Revision, SessionId, SessionKey, TxId,
 };
-use crate::base::limits::HISTORY_MAX;
+use crate::base::limits::{HISTORY_MAX, KEPT_BYTES_MAX, SESSION_ID_BLOCK};
+use crate::base::policy::Policy;
 use crate::base::time::WallTime;
 use crate::transaction::confirmed::ConfirmedCommit;
 use crate::yang::tree::Tree;
@@ -48,8 +49,12 @@ pub(crate) struct Lock {
 pub(crate) struct Member {
     pub(crate) incarnation: Incarnation,
     pub(crate) name: String,
-    /// The newest boot that the log knows.
+    /// `host:port` of its peer listener; empty in a cluster of one without any.
+    pub(crate) address: String,
+    /// The newest boot that the log knows; its counter is 0 before the first.
     pub(crate) boot: Boot,
+    /// No `NodeDown` came since that boot's `NodeUp`.
+    pub(crate) up: bool,
     /// Requests below this number are closed (PROTOCOL F3).
     pub(crate) floor: u64,
     /// Ended sessions of the newest boot, with the number of the member's request that says so: a session is
@@ -58,6 +63,40 @@ pub(crate) struct Member {
     pub(crate) ended: imbl::OrdMap<SessionId, Option<u64>>,
     /// Wire session-ids of the newest boot, from the first to below the second; the last block given.
     pub(crate) session_ids: (u32, u32),
+    /// Blocks of the newest boot, by their first id, in which sessions may be open.
+    pub(crate) blocks: Vec<u32>,
+    /// Who is asked about changes on this member.
+    pub(crate) participants: Vec<RegisteredParticipant>,
+}
+
+/// A participant as every member knows it (PROTOCOL F13).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RegisteredParticipant {
+    /// Its number on its member.
+    pub(crate) number: u32,
+    pub(crate) name: String,
+    /// Schema paths. Empty: every change.
+    pub(crate) paths: Vec<String>,
+    /// Lower ones are called first.
+    pub(crate) priority: i32,
+    pub(crate) deadline_ms: u64,
+    pub(crate) rewrites: bool,
+}
+
+/// What `cluster-init` gave the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Charter {
+    pub(crate) name: String,
+    pub(crate) authority: Authority,
+}
+
+/// A token with which one node may join.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Token {
+    /// SHA-256 of its secret.
+    pub(crate) digest: Digest,
+    /// The leader refuses it from then on, by its own clock.
+    pub(crate) expires: WallTime,
 }
 
 /// One line of the commit history.
@@ -70,6 +109,18 @@ pub(crate) struct Committed {
     pub(crate) at: WallTime,
     pub(crate) origin: String,
     pub(crate) comment: Option<String>,
+    /// As in the `RequestHead`.
+    pub(crate) message_id: Option<String>,
+    pub(crate) transaction: Option<String>,
+}
+
+/// Running as it was before a commit, so that it can be had again, and changes of it can be rebased.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    pub(crate) revision: Revision,
+    pub(crate) tree: Tree,
+    /// Bytes of the change that replaced it: about what it holds in memory that later ones do not.
+    pub(crate) cost: u64,
 }
 
 /// The state.
@@ -88,10 +139,36 @@ pub(crate) struct State {
     pub(crate) outcomes: imbl::OrdMap<TxId, Revision>,
     /// Locks taken and released by requests that their origin has not closed yet.
     pub(crate) control: imbl::OrdSet<TxId>,
+    /// The revisions before this one, oldest first: at most `HISTORY_MAX`, and of `KEPT_BYTES_MAX` bytes together.
+    pub(crate) kept: imbl::Vector<Kept>,
     /// The newest `HISTORY_MAX` commits, oldest first.
     pub(crate) history: imbl::Vector<Committed>,
     /// The first wire session-id that no boot has received.
     pub(crate) next_session_id: u32,
+    /// The first incarnation that no member has received.
+    pub(crate) next_incarnation: u64,
+    pub(crate) charter: Option<Charter>,
+    /// Unused ones, oldest first.
+    pub(crate) tokens: Vec<Token>,
+    pub(crate) policy: Policy,
+}
+
+impl Member {
+    /// One that has a seat and has not been up yet.
+    pub(crate) fn joining(incarnation: Incarnation, name: &str, address: &str) -> Self {
+        Self {
+            incarnation,
+            name: name.to_owned(),
+            address: address.to_owned(),
+            boot: Boot::default(),
+            up: false,
+            floor: 0,
+            ended: imbl::OrdMap::new(),
+            session_ids: (0, 0),
+            blocks: Vec::new(),
+            participants: Vec::new(),
+        }
+    }
 }
 
 impl State {
@@ -106,8 +183,13 @@ impl State {
             confirmed: None,
             outcomes: imbl::OrdMap::new(),
             control: imbl::OrdSet::new(),
+            kept: imbl::Vector::new(),
             history: imbl::Vector::new(),
             next_session_id: 1,
+            next_incarnation: 2,
+            charter: None,
+            tokens: Vec::new(),
+            policy: Policy::default(),
         }
     }
 
@@ -121,6 +203,54 @@ impl State {
         self.member(session.incarnation).is_some_and(|member| {
             member.boot.counter == session.boot && !member.ended.contains_key(&session.id)
         })
+    }
+
+    /// The sessions whose end changes the state: holders of locks and of an unconfirmed commit; some twice.
+    pub(crate) fn holders(&self) -> impl Iterator<Item = SessionKey> + '_ {
+        let owner = self.confirmed.as_ref().filter(|pending| pending.ends_with(pending.owner));
+        self.locks.iter().map(|lock| lock.session).chain(owner.map(|pending| pending.owner))
+    }
+
+    /// Running at a revision, if it is kept.
+    pub(crate) fn tree_at(&self, revision: Revision) -> Option<&Tree> {
+        if revision == self.revision {
+            return Some(&self.shared);
+        }
+        let oldest = self.kept.front()?.revision.0;
+        let place = usize::try_from(revision.0.checked_sub(oldest)?).ok()?;
+        self.kept.get(place).filter(|kept| kept.revision == revision).map(|kept| &kept.tree)
+    }
+
+    /// The next revision of running, in the place of `before`. `cost` is in bytes of the change.
+    pub(crate) fn next_revision(&mut self, before: Tree, cost: u64) {
+        self.kept.push_back(Kept { revision: self.revision, tree: before, cost });
+        let bytes = |kept: &imbl::Vector<Kept>| {
+            kept.iter().map(|kept| kept.cost).fold(0_u64, u64::saturating_add)
+        };
+        // The sum is looked at only where it can have passed the limit: costs are small but for bulk changes.
+        let mut over = self.kept.len() > HISTORY_MAX || cost > KEPT_BYTES_MAX / 1024;
+        while over {
+            over = self.kept.len() > HISTORY_MAX || bytes(&self.kept) > KEPT_BYTES_MAX;
+            if over {
+                self.kept.pop_front();
+            }
+        }
+        self.revision = Revision(self.revision.0.saturating_add(1));
+    }
+
+    /// The member of that name.
+    pub(crate) fn member_named(&self, name: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.name == name)
+    }
+
+    /// The session with a wire id that a boot that is not over has received.
+    pub(crate) fn session(&self, id: SessionId) -> Option<SessionKey> {
+        let has = |member: &&Member| {
+            member.blocks.iter().any(|first| id.0 >= *first && id.0 - first < SESSION_ID_BLOCK)
+        };
+        let member = self.members.iter().find(has)?;
+        let (incarnation, boot) = (member.incarnation, member.boot.counter);
+        Some(SessionKey { incarnation, boot, id })
     }
 
     /// The lock on `target`.

@@ -43,7 +43,7 @@ impl Log {
         self.boot += 1;
         self.seq = 0;
         let boot = Boot { counter: self.boot, nonce: 5 };
-        self.done(Body::NodeUp { incarnation: NODE, boot, name: "node".to_owned() });
+        self.done(node_up(boot, "node"));
     }
 
     /// The next entry, by its bytes.
@@ -53,7 +53,7 @@ impl Log {
         let entry = Entry::decode(&entry.encode().unwrap()).unwrap();
         let position = Position { index: LogIndex(self.index), term };
         let knowledge = Knowledge { schema: &schema(), result: None };
-        let before = bytes(&self.state);
+        let before = self.state.clone();
         let revision = self.state.revision;
         let (state, applied) = apply(&self.state, position, &entry, knowledge);
         self.state = state;
@@ -64,7 +64,11 @@ impl Log {
                 assert_eq!((new, self.state.revision), (expected, new.unwrap_or(revision)));
             }
             Applied::Void | Applied::Known | Applied::Diverged { .. } | Applied::Unreadable(_) => {
-                assert_eq!(bytes(&self.state), before, "what has no effect leaves no trace");
+                assert_eq!(
+                    bytes(&self.state),
+                    bytes(&before),
+                    "what has no effect leaves no trace"
+                );
             }
         }
         applied
@@ -95,7 +99,15 @@ impl Log {
     fn request(&mut self, session: Option<SessionKey>) -> RequestHead {
         self.seq += 1;
         let txid = TxId { incarnation: NODE, boot: self.boot, seq: self.seq };
-        RequestHead { txid, low: self.seq, session, user: "admin".to_owned(), at: WallTime(9) }
+        RequestHead {
+            txid,
+            low: self.seq,
+            session,
+            user: "admin".to_owned(),
+            at: WallTime(9),
+            message_id: Some("7".to_owned()),
+            transaction: None,
+        }
     }
 
     fn decision(
@@ -145,6 +157,11 @@ impl Log {
     fn generation(&self) -> LogIndex {
         self.state.confirmed.as_ref().map_or(LogIndex(0), |pending| pending.generation)
     }
+}
+
+fn node_up(boot: Boot, name: &str) -> Body {
+    let (name, address, participants) = (name.to_owned(), String::new(), Vec::new());
+    Body::NodeUp { incarnation: NODE, boot, name, address, participants }
 }
 
 fn decide(decision: Decision) -> Body {
@@ -359,14 +376,14 @@ fn a_new_boot_ends_the_sessions_of_the_one_before_and_no_other_change() {
     let end = log.end(owner);
     log.void(end);
     let old = Boot { counter: 2, nonce: 8 };
-    log.void(Body::NodeUp { incarnation: NODE, boot: old, name: String::new() });
-    log.void(Body::SessionIds { incarnation: NODE, boot: 1 });
+    log.void(node_up(old, ""));
+    log.void(Body::SessionIds { incarnation: NODE, boot: 1, lowest: SessionId(0) });
 }
 
 #[test]
 fn session_ids_end_where_the_numbers_end() {
     let mut log = Log::new();
-    let more = Body::SessionIds { incarnation: NODE, boot: 1 };
+    let more = Body::SessionIds { incarnation: NODE, boot: 1, lowest: SessionId(0) };
     log.done(more.clone());
     let blocks = |log: &Log| log.state.members[0].session_ids;
     assert_eq!(blocks(&log), (1 + SESSION_ID_BLOCK, 1 + 2 * SESSION_ID_BLOCK));
@@ -413,12 +430,12 @@ fn random_entry(log: &mut Log, dice: &mut Dice) -> Body {
         0 => log.lock(by),
         1 => log.unlock(by),
         2 => log.end(by),
-        3 => Body::SessionIds { incarnation: NODE, boot: log.boot },
+        3 => Body::SessionIds { incarnation: NODE, boot: log.boot, lowest: SessionId(0) },
         4 if dice.below(4) == 0 => {
             log.boot += 1;
             log.seq = 0;
             let boot = Boot { counter: log.boot, nonce: 1 };
-            Body::NodeUp { incarnation: NODE, boot, name: "again".to_owned() }
+            node_up(boot, "again")
         }
         5 | 6 => decide(log.decision(Some(by), content, start([None, Some("t")][dice.below(2)]))),
         7 => {

@@ -271,8 +271,9 @@ impl World {
         if let Some(value) = &value {
             self.oracle.fates.insert(value.clone(), Fate::Maybe);
         }
-        let message_id = "1".to_owned();
-        self.ask(c, Some(action), value, SessionEvent::Request { session, message_id, request });
+        let message_id = format!("{}", self.next_reply);
+        let event = SessionEvent::Request { session, message_id, transaction: None, request };
+        self.ask(c, Some(action), value, event);
         Ok(())
     }
 

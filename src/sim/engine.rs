@@ -73,7 +73,7 @@ impl World {
         let parameters = self.parameters(n, boot, &participants);
         let mut agent = Agent::new(parameters, node, state, base);
         agent.set_storage(storage);
-        agent.start();
+        agent.start(self.nodes[n].clock.now(self.time));
         let single = self.nodes.len() == 1;
         let node = &mut self.nodes[n];
         node.lives += 1;
@@ -156,6 +156,9 @@ impl World {
             incarnation: self.nodes[n].incarnation,
             boot,
             name: format!("node-{n}"),
+            address: format!("node-{n}:1"),
+            cluster: ClusterId(1),
+            lineage: Lineage(1),
             datastores: datastores.expect("a way to running"),
             sessions_max: 64,
             initial: None,
@@ -249,7 +252,7 @@ impl World {
             // It is made beside the agent's thread; without it the next segment takes longer.
             prepare_spare(disk, LOG).unwrap_or_default();
         }
-        if let Some(at) = life.agent.wake_at() {
+        if let Some(at) = life.agent.wake_at(clock.now(self.time)) {
             let at = clock.when(at).max(self.time + 1);
             if life.wake_at.is_none_or(|wake| wake > at || wake <= self.time) {
                 life.wake_at = Some(at);
@@ -391,9 +394,9 @@ impl World {
             return self.kill(n, death);
         }
         life.snapshot_at = life.log.bytes() + SNAPSHOT_LOG_BYTES;
-        node.snapshots.insert(index, meta);
+        node.snapshots.insert(index, meta.clone());
         self.say(format_args!("{n} has a snapshot at {index}"));
-        self.give(n, Input::SnapshotWritten(index));
+        self.give(n, Input::SnapshotWritten(meta));
         Ok(())
     }
 

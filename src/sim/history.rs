@@ -3,7 +3,7 @@
 
 use super::model::Model;
 use super::oracle::{Violation, ensure};
-use crate::base::ids::{LogIndex, Revision, SessionKey, Term, TxId};
+use crate::base::ids::{Incarnation, LogIndex, Revision, SessionKey, Term, TxId};
 use crate::raft::{EntryKind, LogEntry, LogPosition};
 use crate::replication::apply::{Applied, Knowledge, Position, apply};
 use crate::replication::entry::{Body, Decision, Entry, RequestHead};
@@ -162,7 +162,7 @@ impl History {
             }
         }
         ensure("S9", entry.term == raw.term, || format!("entry {} of another term", raw.index))?;
-        if let Some(request) = request_of(&entry.body) {
+        if let Some(request) = entry.body.request() {
             self.took_effect(raw.index, request)?;
         }
         self.locks_after(raw.index, &entry.body, &after)?;
@@ -219,6 +219,7 @@ impl History {
             Body::NodeUp { incarnation, boot, .. } => {
                 session.incarnation == *incarnation && session.boot < boot.counter
             }
+            Body::NodeDown { incarnation, boot, .. } => is_of(session, *incarnation, *boot),
             _ => false,
         };
         if let (Some(span), Body::Decision(decision)) = (&held, body) {
@@ -304,6 +305,13 @@ impl History {
                 }
                 other => other,
             },
+            Body::NodeDown { incarnation, boot, .. } => match pending {
+                Some(old) if !old.persistent && is_of(old.owner, *incarnation, *boot) => {
+                    ensure("S11", after.shared == old.before, || format!("{index}: not restored"))?;
+                    None
+                }
+                other => other,
+            },
             _ => pending,
         };
         let stated = after.confirmed.as_ref().map(|pending| pending.generation);
@@ -366,16 +374,10 @@ fn restored(
     ensure("S11", !timed_out || time >= due, || format!("{index}: rolled back too early"))
 }
 
-fn restores(decision: &Decision) -> bool {
-    matches!(decision.confirmed, Some(Step::Cancel { .. } | Step::Rollback { .. }))
+fn is_of(session: SessionKey, incarnation: Incarnation, boot: u64) -> bool {
+    session.incarnation == incarnation && session.boot == boot
 }
 
-fn request_of(body: &Body) -> Option<&RequestHead> {
-    match body {
-        Body::Decision(decision) => Some(&decision.request),
-        Body::Lock { request, .. }
-        | Body::Unlock { request, .. }
-        | Body::SessionEnd { request, .. } => Some(request),
-        _ => None,
-    }
+fn restores(decision: &Decision) -> bool {
+    matches!(decision.confirmed, Some(Step::Cancel { .. } | Step::Rollback { .. }))
 }

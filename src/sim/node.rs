@@ -87,7 +87,7 @@ pub(super) enum Input {
     Hook(CallId, HookAnswer),
     SnapshotArrived { from: Incarnation, meta: SnapshotMeta, state: Box<State>, frame: Vec<u8> },
     SnapshotSent(Incarnation, Delivery),
-    SnapshotWritten(LogIndex),
+    SnapshotWritten(SnapshotMeta),
 }
 
 /// What readers of a node see.
@@ -160,7 +160,7 @@ impl Life {
                 agent.snapshot_arrived(now, from, meta, *state, &frame);
             }
             Input::SnapshotSent(to, delivery) => agent.snapshot_sent(now, to, delivery),
-            Input::SnapshotWritten(index) => agent.snapshot_written(index),
+            Input::SnapshotWritten(meta) => agent.snapshot_written(meta),
         }
     }
 

@@ -121,8 +121,10 @@ impl Oracle {
         let node = &nodes[n];
         let Some(life) = &node.life else { return Ok(()) };
         let seen = life.agent.inspect();
-        self.follow(time, n, &seen, nodes)?;
-        self.compare(n, &seen)?;
+        if seen.applied.index > life.compared {
+            self.follow(time, n, &seen, nodes)?;
+            self.compare(n, &seen)?;
+        }
         if let Some(term) = seen.leads {
             self.leads(n, term, nodes)?;
         }
@@ -287,6 +289,8 @@ pub(super) fn difference(a: &State, b: &State) -> Option<&'static str> {
         ("history", a.history == b.history),
         ("session-ids", a.next_session_id == b.next_session_id),
         ("schema", a.schema_id == b.schema_id),
+        ("incarnations", a.next_incarnation == b.next_incarnation),
+        ("policy", a.policy == b.policy),
     ];
     parts.into_iter().find(|(_, same)| !same).map(|(what, _)| what)
 }

@@ -65,6 +65,7 @@ impl World {
     /// A node calls one of its participants.
     pub(super) fn call(&mut self, n: usize, call: HookCall) -> Result<(), Violation> {
         let draw = self.chance.below(100);
+        self.say(format_args!("{n} calls p{}: {}", call.participant.0, brief(&call.call)));
         let Some(life) = &mut self.nodes[n].life else { return Ok(()) };
         let number = usize::try_from(call.participant.0).expect("a small number");
         let (id, answer) = match call.call {
@@ -101,6 +102,18 @@ impl World {
         let takes = if late { 2 * DEADLINE_MS * MS } else { self.chance.below(20 * MS) };
         self.for_life(n, takes, |node, life| Event::Hook { node, life, call: id, answer });
         Ok(())
+    }
+}
+
+/// A call in a few words.
+fn brief(call: &Call) -> String {
+    match call {
+        Call::Start { revision, .. } => format!("start at {revision}"),
+        Call::Rewrite { id, .. } => format!("rewrite, call {}", id.0),
+        Call::Validate { id, .. } => format!("validate, call {}", id.0),
+        Call::Prepare { id, .. } => format!("prepare, call {}", id.0),
+        Call::Commit { revision, .. } => format!("commit {revision}"),
+        Call::Abort => "abort".to_owned(),
     }
 }
 

@@ -12,7 +12,7 @@ fn an_unconfirmed_commit_is_rolled_back_at_its_timeout_and_not_before() {
     world.ok(session, confirmed(10, None, None));
     world.wait(9_999);
     assert_eq!(world.running(), "a=tried");
-    assert_eq!(world.agent.wake_at(), Some(Timestamp(world.clock_ms + 1)));
+    assert_eq!(world.agent.wake_at(world.now()), Some(Timestamp(world.clock_ms + 1)));
     world.wait(1);
     assert_eq!(world.running(), "a=kept");
 }

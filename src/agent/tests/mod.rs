@@ -1,5 +1,6 @@
 //! The agent driven by hand: every write is durable at once, unless a test says otherwise.
 
+mod cluster;
 mod confirmed;
 mod locks;
 mod participants;
@@ -12,7 +13,7 @@ use super::event::{Answer, Client, ReplyTo, SessionEvent};
 use super::slot::Registration;
 use super::{Agent, Parameters, StorageSpace};
 use crate::api::hook::{Call, CallId, HookAnswer, HookCall, ParticipantId};
-use crate::base::ids::{Boot, Incarnation, SessionId, SessionKey};
+use crate::base::ids::{Boot, ClusterId, Incarnation, Lineage, SessionId, SessionKey};
 use crate::base::time::{Now, Timestamp, WallTime};
 use crate::datastore::edit::{DefaultOperation, Edit, EditNode, EditValue, Operation};
 use crate::datastore::store::Datastore;
@@ -71,6 +72,9 @@ fn new_agent(
         incarnation: Incarnation(1),
         boot: Boot { counter: boot, nonce: boot },
         name: "node-1".to_owned(),
+        address: "192.0.2.1:4000".to_owned(),
+        cluster: ClusterId(1),
+        lineage: Lineage(1),
         datastores: Datastores::new(RunningAccess::ReadWrite, Presence::On, Presence::Off).unwrap(),
         sessions_max: 8,
         initial: None,
@@ -104,7 +108,7 @@ impl World {
             fatal: None,
             participants,
         };
-        world.agent.start();
+        world.agent.start(world.now());
         world.settle();
         world
     }
@@ -166,7 +170,7 @@ impl World {
         self.answers.clear();
         self.agent =
             new_agent(&self.schema, self.boot, self.log.clone(), self.participants.clone());
-        self.agent.start();
+        self.agent.start(self.now());
         self.settle();
     }
 
@@ -188,7 +192,12 @@ impl World {
     fn post(&mut self, session: SessionKey, request: Request) -> ReplyTo {
         let reply = ReplyTo(self.next_reply);
         self.next_reply += 1;
-        let event = SessionEvent::Request { session, message_id: "1".to_owned(), request };
+        let event = SessionEvent::Request {
+            session,
+            message_id: "1".to_owned(),
+            transaction: None,
+            request,
+        };
         self.agent.step(self.now(), reply, event);
         reply
     }
@@ -245,28 +254,7 @@ impl World {
     }
 
     fn set(&self, target: Datastore, leaf: &str, value: Option<&str>) -> Request {
-        let child = |parent, name| match self.schema.child(parent, Some("urn:m"), name) {
-            Lookup::Found(node) => node,
-            Lookup::UnknownNamespace | Lookup::UnknownElement => panic!("no {name}"),
-        };
-        let container = child(None, "c");
-        let node = child(Some(container), leaf);
-        let leaf = EditNode {
-            node,
-            operation: if value.is_some() { Operation::Merge } else { Operation::Remove },
-            value: value.map_or(EditValue::Absent, |value| EditValue::Leaf(Text::new(value))),
-            children: Vec::new(),
-            insert: None,
-        };
-        let top = EditNode {
-            node: container,
-            operation: Operation::Merge,
-            value: EditValue::None,
-            children: vec![leaf],
-            insert: None,
-        };
-        let edit = Edit { default_operation: DefaultOperation::Merge, nodes: vec![top] };
-        Request::EditConfig { target, test_option: TestOption::Unstated, edit }
+        set(&self.schema, target, leaf, value)
     }
 
     fn stage(&mut self, session: SessionKey, leaf: &str, value: &str) {
@@ -308,6 +296,32 @@ impl World {
         self.agent.hook_answered(self.now(), self.question.expect("a question"), answer);
         self.settle();
     }
+}
+
+/// An edit of one leaf of `c`; without a value it is removed.
+fn set(schema: &Schema, target: Datastore, leaf: &str, value: Option<&str>) -> Request {
+    let child = |parent, name| match schema.child(parent, Some("urn:m"), name) {
+        Lookup::Found(node) => node,
+        Lookup::UnknownNamespace | Lookup::UnknownElement => panic!("no {name}"),
+    };
+    let container = child(None, "c");
+    let node = child(Some(container), leaf);
+    let leaf = EditNode {
+        node,
+        operation: if value.is_some() { Operation::Merge } else { Operation::Remove },
+        value: value.map_or(EditValue::Absent, |value| EditValue::Leaf(Text::new(value))),
+        children: Vec::new(),
+        insert: None,
+    };
+    let top = EditNode {
+        node: container,
+        operation: Operation::Merge,
+        value: EditValue::None,
+        children: vec![leaf],
+        insert: None,
+    };
+    let edit = Edit { default_operation: DefaultOperation::Merge, nodes: vec![top] };
+    Request::EditConfig { target, test_option: TestOption::Unstated, edit }
 }
 
 fn client() -> Client {

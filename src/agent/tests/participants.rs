@@ -8,8 +8,12 @@ fn participants_are_asked_in_order_and_told_after_the_change_is_durable() {
     let session = world.open();
     world.hooks.clear();
     let edit = world.set(Datastore::Running, "a", Some("x"));
-    let reply =
-        world.send(SessionEvent::Request { session, message_id: "1".into(), request: edit });
+    let reply = world.send(SessionEvent::Request {
+        session,
+        message_id: "1".into(),
+        transaction: None,
+        request: edit,
+    });
     for _ in 0..4 {
         assert!(!world.answers.contains_key(&reply));
         assert_eq!(world.running(), "");
@@ -33,8 +37,12 @@ fn one_no_aborts_everybody_who_prepared() {
     let session = world.open();
     world.hooks.clear();
     let edit = world.set(Datastore::Running, "a", Some("x"));
-    let reply =
-        world.send(SessionEvent::Request { session, message_id: "1".into(), request: edit });
+    let reply = world.send(SessionEvent::Request {
+        session,
+        message_id: "1".into(),
+        transaction: None,
+        request: edit,
+    });
     for _ in 0..3 {
         world.hook_says(HookAnswer::Yes);
     }
@@ -56,10 +64,15 @@ fn a_silent_participant_refuses_at_its_deadline_and_the_next_change_goes_on() {
     let first = world.send(SessionEvent::Request {
         session,
         message_id: "1".into(),
+        transaction: None,
         request: edit.clone(),
     });
-    let second =
-        world.send(SessionEvent::Request { session: other, message_id: "1".into(), request: edit });
+    let second = world.send(SessionEvent::Request {
+        session: other,
+        message_id: "1".into(),
+        transaction: None,
+        request: edit,
+    });
     world.wait(99);
     assert!(!world.answers.contains_key(&first));
     world.wait(1);
@@ -76,8 +89,12 @@ fn a_rewriting_participant_amends_the_change_before_it_is_validated() {
     let mut world = World::with(vec![registered]);
     let session = world.open();
     let edit = world.set(Datastore::Running, "a", Some("x"));
-    let reply =
-        world.send(SessionEvent::Request { session, message_id: "1".into(), request: edit });
+    let reply = world.send(SessionEvent::Request {
+        session,
+        message_id: "1".into(),
+        transaction: None,
+        request: edit,
+    });
     let Request::EditConfig { edit: twin, .. } = world.set(Datastore::Running, "twin", Some("x"))
     else {
         panic!("no edit")
@@ -94,7 +111,12 @@ fn the_end_of_a_session_aborts_what_it_has_not_decided() {
     let mut world = World::with(vec![registration(1, 1)]);
     let session = world.open();
     let edit = world.set(Datastore::Running, "a", Some("x"));
-    world.send(SessionEvent::Request { session, message_id: "1".into(), request: edit });
+    world.send(SessionEvent::Request {
+        session,
+        message_id: "1".into(),
+        transaction: None,
+        request: edit,
+    });
     world.hook_says(HookAnswer::Yes);
     world.end(session);
     assert_eq!(world.calls().last(), Some(&(1, "abort".to_owned())));
@@ -110,6 +132,7 @@ fn a_rollback_asks_nobody_and_tells_everybody() {
     world.send(SessionEvent::Request {
         session,
         message_id: "1".into(),
+        transaction: None,
         request: confirmed(10, None, None),
     });
     world.hook_says(HookAnswer::Yes);

@@ -76,13 +76,19 @@ fn no_answer_leaves_before_what_it_promises_is_durable() {
     world.agent.step(
         now,
         reply,
-        SessionEvent::Request { session, message_id: "1".into(), request: edit.clone() },
+        SessionEvent::Request {
+            session,
+            message_id: "1".into(),
+            transaction: None,
+            request: edit.clone(),
+        },
     );
     let effects = world.agent.take_effects(now);
     assert!(effects.answers.is_empty() && !effects.persist.is_empty());
     // The same edit again changes nothing, but what it is compared with is not durable yet.
     let other = ReplyTo(10_000);
-    let repeated = SessionEvent::Request { session, message_id: "2".into(), request: edit };
+    let repeated =
+        SessionEvent::Request { session, message_id: "2".into(), transaction: None, request: edit };
     world.agent.step(now, other, repeated);
     assert!(world.agent.take_effects(now).answers.is_empty());
     world.agent.persisted(effects.persist.last().expect("a write").number);

@@ -105,7 +105,7 @@ fn started_with(initial: &Request, log: RecoveredLog) -> World {
     world.view = None;
     world.agent = new_agent(&world.schema, world.boot, world.log.clone(), Vec::new());
     world.agent.parameters.initial = Some(edit.clone());
-    world.agent.start();
+    world.agent.start(world.now());
     world.settle();
     world
 }

@@ -1,7 +1,7 @@
 //! The configuration file as it is written. A key that is not here is an error.
 
 use super::value::{
-    Admin, Bounded, FeatureChoice, HashValue, KeyValue, LogFormat, LogLevel, Mode, ModuleChoice,
+    Bounded, FeatureChoice, HashValue, KeyValue, LogFormat, LogLevel, Mode, ModuleChoice,
     RunningAccess, SshListen, UnixListen,
 };
 use serde::Deserialize;
@@ -63,8 +63,7 @@ pub(super) struct User {
     #[serde(default)]
     pub(super) authorized_keys: Vec<KeyValue>,
     pub(super) authorized_keys_file: Option<PathBuf>,
-    #[serde(rename = "admin")]
-    pub(super) _admin: Option<Admin>,
+    pub(super) admin: Option<bool>,
 }
 
 /// `[datastores]`.

@@ -72,6 +72,8 @@ pub(crate) struct User {
     pub(crate) password_hash: Option<PasswordHash>,
     pub(crate) authorized_keys: Vec<PublicKey>,
     pub(crate) authorized_keys_file: Option<PathBuf>,
+    /// May use the operations of the cluster.
+    pub(crate) admin: bool,
 }
 
 /// What clients may do with which datastore.
@@ -259,6 +261,7 @@ fn users(file: Vec<file::User>) -> Result<Vec<User>, String> {
         password_hash: user.password_hash.map(|hash| hash.0),
         authorized_keys: user.authorized_keys.into_iter().map(|key| key.0).collect(),
         authorized_keys_file: user.authorized_keys_file,
+        admin: user.admin.unwrap_or(false),
     };
     Ok(file.into_iter().map(user).collect())
 }

@@ -2,7 +2,7 @@
 
 use super::file::{self, File};
 use super::value::{
-    Admin, HashValue, KeyValue, LogFormat, LogLevel, Mode, RunningAccess, SshListen, UnixListen,
+    HashValue, KeyValue, LogFormat, LogLevel, Mode, RunningAccess, SshListen, UnixListen,
 };
 use super::{Configuration, ConfigurationError, Overrides};
 use crate::io::password::PasswordHash;
@@ -46,7 +46,7 @@ fn all_keys() -> BTreeSet<String> {
         password_hash: _,
         authorized_keys: _,
         authorized_keys_file: _,
-        _admin: _,
+        admin: _,
     } = user();
     [
         "data-dir",
@@ -85,7 +85,7 @@ fn user() -> file::User {
         password_hash: Some(HashValue(PasswordHash::decoy())),
         authorized_keys: vec![KeyValue::try_from(KEY.to_owned()).unwrap()],
         authorized_keys_file: None,
-        _admin: Some(Admin),
+        admin: Some(true),
     }
 }
 
@@ -135,7 +135,8 @@ fn the_sample_says_what_the_defaults_are() {
     assert_eq!(load(SAMPLE, Overrides::default()).unwrap(), defaults);
     let all = load(&sample_with_all(), Overrides::default()).unwrap();
     assert_eq!(all.ssh, defaults.ssh, "the commented host key is where the default is");
-    assert_eq!(all.users.len(), 1);
+    let [user] = &*all.users else { panic!("{:?}", all.users) };
+    assert!(!user.admin, "the commented admin is the default");
 }
 
 #[test]
@@ -161,7 +162,7 @@ fn everything_can_be_set_in_the_file() {
     assert_eq!(all.ssh.host_key, Path::new("/etc/q/k"));
     assert_eq!((all.unix.path, all.unix.mode), (UnixListen::from("/etc/q/s"), Mode(0o600)));
     let [user] = &*all.users else { panic!("{:?}", all.users) };
-    assert_eq!(user.authorized_keys.len(), 1);
+    assert_eq!((user.authorized_keys.len(), user.admin), (1, true));
     assert_eq!(user.authorized_keys_file.as_deref(), Some(Path::new("/etc/q/f")));
     assert_eq!(all.datastores.running_access, RunningAccess::ThroughCandidate);
     assert_eq!((all.sessions.max, all.sessions.hello_timeout_s), (1, 2));

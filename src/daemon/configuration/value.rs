@@ -79,11 +79,6 @@ pub(crate) enum LogFormat {
     Untimed,
 }
 
-/// `admin`: true, as long as there is no access control that could tell the difference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "bool", into = "bool")]
-pub(crate) struct Admin;
-
 /// A number from `MIN` to `MAX`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "i64")]
@@ -234,26 +229,6 @@ impl fmt::Display for LogLevel {
     }
 }
 
-impl TryFrom<bool> for Admin {
-    type Error = &'static str;
-
-    fn try_from(admin: bool) -> Result<Self, &'static str> {
-        if admin {
-            Ok(Self)
-        } else {
-            Err(
-                "there is no access control yet: every user has full access, and false would promise otherwise",
-            )
-        }
-    }
-}
-
-impl From<Admin> for bool {
-    fn from(_: Admin) -> Self {
-        true
-    }
-}
-
 impl<const MIN: u64, const MAX: u64> Bounded<MIN, MAX> {
     /// The number.
     pub(crate) fn get(self) -> u64 {
@@ -337,9 +312,7 @@ fn is_date(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        Admin, Bounded, FeatureChoice, LogLevel, Mode, ModuleChoice, SshListen, UnixListen,
-    };
+    use super::{Bounded, FeatureChoice, LogLevel, Mode, ModuleChoice, SshListen, UnixListen};
     use std::fmt::Display;
     use std::str::FromStr;
 
@@ -399,11 +372,5 @@ mod tests {
         for (number, accepted) in [(-1, false), (1, false), (2, true), (9, true), (10, false)] {
             assert_eq!(Bounded::<2, 9>::try_from(number).is_ok(), accepted, "{number}");
         }
-    }
-
-    #[test]
-    fn a_restriction_that_nothing_enforces_is_refused() {
-        assert!(Admin::try_from(true).is_ok());
-        assert!(Admin::try_from(false).is_err());
     }
 }

@@ -7,7 +7,7 @@ use crate::io::handle::{AgentHandle, Question};
 use crate::io::service::{Peer, Service};
 use crate::io::shutdown::{self, ShutdownSender};
 use crate::netconf::error::{ErrorTag, ErrorType, RpcError};
-use crate::netconf::operation::Request;
+use crate::netconf::operation::{ClusterRequest, Request};
 use crate::netconf::state::Transport;
 use crate::netconf::test_server::{ALL_FEATURES, server, view};
 use std::sync::Arc;
@@ -119,9 +119,32 @@ async fn a_session_opens_asks_answers_and_closes() {
 
     world.say(&rpc("<discard-changes/>")).await;
     let asked = world.answer(Answer::Ok).await;
-    let SessionEvent::Request { session, message_id, request } = asked else { panic!("{asked:?}") };
+    let SessionEvent::Request { session, message_id, request, .. } = asked else {
+        panic!("{asked:?}")
+    };
     assert_eq!((session, &*message_id, request), (KEY, "1", Request::DiscardChanges));
     assert!(world.heard().await.contains("<ok/>"));
+
+    world.say(&rpc("<remove-member xmlns=\"urn:quorate:cluster\"/>")).await;
+    let asked = world.answer(Answer::Ok).await;
+    let SessionEvent::Cluster { session, message_id, request, fresh, .. } = asked else {
+        panic!("{asked:?}")
+    };
+    let expected = ClusterRequest::Remove { member: None };
+    assert_eq!((session, &*message_id, request), (KEY, "1", expected));
+    assert_ne!(fresh.random, [0; 16], "chance is drawn");
+    assert!(world.heard().await.contains("<ok/>"));
+
+    let token = rpc("<create-join-token xmlns=\"urn:quorate:cluster\"/>");
+    world.say(&token).await;
+    world.answer(Answer::Output(vec![("token", "t".to_owned())])).await;
+    assert!(world.heard().await.contains(">t</token>"));
+    world.say(&token).await;
+    world.answer(Answer::Refused("it is joining".to_owned())).await;
+    let heard = world.heard().await;
+    for part in ["resource-denied", "quorate:not-ready", "it is joining"] {
+        assert!(heard.contains(part), "{part} in {heard}");
+    }
 
     world.say(&rpc("<discard-changes/>")).await;
     let error = RpcError::new(ErrorType::Protocol, ErrorTag::InUse, "not now");

@@ -18,6 +18,8 @@ pub(crate) struct Account {
     pub(crate) keys: Vec<PublicKey>,
     /// Read at each attempt, so that a key can be added or taken away while the agent runs.
     pub(crate) keys_file: Option<PathBuf>,
+    /// May use the operations of our cluster module.
+    pub(crate) admin: bool,
 }
 
 /// All users.
@@ -46,6 +48,11 @@ impl Accounts {
         let hash = self.by_name.get(user).and_then(|account| account.password.as_ref());
         let right = hash.unwrap_or(&self.decoy).is_of(password);
         right && hash.is_some()
+    }
+
+    /// Whether this user may use the operations of our cluster module.
+    pub(crate) fn is_admin(&self, user: &str) -> bool {
+        self.by_name.get(user).is_some_and(|account| account.admin)
     }
 
     /// Whether the key is one of this user's. May read a file: not for an async thread.
@@ -90,7 +97,8 @@ mod tests {
     }
 
     fn account(name: &str) -> Account {
-        Account { name: name.to_owned(), password: None, keys: Vec::new(), keys_file: None }
+        let (name, keys) = (name.to_owned(), Vec::new());
+        Account { name, password: None, keys, keys_file: None, admin: false }
     }
 
     #[test]
@@ -117,6 +125,15 @@ mod tests {
         assert!(!accounts.is_key("robot", &key(3)));
         assert!(!accounts.is_key("admin", &key(1)));
         assert!(!accounts.is_key("nobody", &key(1)));
+    }
+
+    #[test]
+    fn only_who_is_said_to_be_one_is_an_administrator() {
+        let accounts =
+            Accounts::new(vec![Account { admin: true, ..account("admin") }, account("robot")]);
+        for (user, admin) in [("admin", true), ("robot", false), ("nobody", false)] {
+            assert_eq!(accounts.is_admin(user), admin, "{user}");
+        }
     }
 
     #[test]

@@ -229,7 +229,7 @@ impl<S: Service> Handler for Connection<S> {
             user: user.clone(),
             transport: Transport::Ssh,
             source_host: Some(self.source.ip().to_canonical().to_string()),
-            admin: false,
+            admin: self.shared.accounts.is_admin(user),
         };
         let counted = Counted::new(&self.running);
         let service = self.shared.service.clone();

@@ -98,6 +98,7 @@ async fn start(service: Echo, adapt: impl FnOnce(&mut SshSettings)) -> Server {
         password: Some(PasswordHash::of(PASSWORD).unwrap()),
         keys: vec![key(1).public_key().clone(), rsa_key().public_key().clone()],
         keys_file: None,
+        admin: true,
     }]);
     let server = SshServer::open(&settings, accounts, service.clone()).await.unwrap();
     settings.listen = server.address();
@@ -252,7 +253,7 @@ async fn a_session_gets_the_user_and_its_end_has_a_status() {
         let expected = Peer {
             user: "admin".to_owned(),
             transport: Transport::Ssh,
-            admin: false,
+            admin: true,
             source_host: Some("127.0.0.1".to_owned()),
         };
         assert_eq!(*server.service.peers.lock().unwrap(), [expected]);

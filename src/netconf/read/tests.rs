@@ -93,6 +93,8 @@ fn state_that_a_filter_cannot_select_is_not_made() {
         ("<x xmlns='urn:x'/>", 0),
         ("<netconf-state/>", 1),
         ("<netconf-state><x/></netconf-state><modules-state/>", 2),
+        ("<cluster-state xmlns='urn:quorate:cluster'><leader/></cluster-state>", 1),
+        ("<commit-history/>", 0),
     ] {
         let message = format!("<rpc message-id='1'><get><filter>{filter}</filter></get></rpc>");
         let rpc = parse(message.as_bytes(), &server.schema, server.features).unwrap();
@@ -102,7 +104,7 @@ fn state_that_a_filter_cannot_select_is_not_made() {
         let made = operational(&server, &view(), Some(&filter));
         assert_eq!(made.root.iter().count(), expected, "{message}");
     }
-    assert_eq!(operational(&server, &view(), None).root.iter().count(), 3);
+    assert_eq!(operational(&server, &view(), None).root.iter().count(), 4);
 }
 
 #[test]

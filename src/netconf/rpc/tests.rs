@@ -481,3 +481,31 @@ fn no_prefix_of_a_request_is_a_request() {
         assert!(parse(message.as_bytes(), &schema, ALL_FEATURES).is_ok());
     }
 }
+
+#[test]
+fn the_clients_name_for_a_request_has_1_to_64_characters() {
+    let message = |name: &str| {
+        format!(
+            "<rpc message-id='1' xmlns='{BASE}' xmlns:q='urn:quorate:cluster' \
+             q:transaction-id='{name}'><commit/></rpc>"
+        )
+    };
+    let most = "é".repeat(TRANSACTION_ID_CHARS_MAX);
+    for name in ["a", &most] {
+        let rpc = read(&message(name), ALL_FEATURES).unwrap();
+        assert!(rpc.operation.is_ok());
+        assert_eq!(rpc.attributes.transaction.as_deref(), Some(name));
+    }
+    for name in ["", &format!("{most}a")] {
+        let error = read(&message(name), ALL_FEATURES).unwrap().operation.unwrap_err();
+        assert_eq!((error.error_type, error.tag), (ErrorType::Rpc, ErrorTag::BadAttribute));
+        let attribute = ErrorInfo::BadAttribute("transaction-id".to_owned());
+        assert_eq!(error.info, [attribute, ErrorInfo::BadElement("rpc".to_owned())]);
+    }
+    // One without a namespace, or of another one, is echoed like others.
+    for attribute in ["transaction-id=''", "xmlns:o='urn:o' o:transaction-id=''"] {
+        let message = format!("<rpc message-id='1' {attribute}><commit/></rpc>");
+        let rpc = read(&message, ALL_FEATURES).unwrap();
+        assert!(rpc.operation.is_ok() && rpc.attributes.transaction.is_none(), "{attribute}");
+    }
+}

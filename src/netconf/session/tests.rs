@@ -34,6 +34,7 @@ fn reply(inner: &str) -> String {
 #[derive(Debug, Default, PartialEq)]
 struct Done {
     asked: Vec<Request>,
+    asked_of_cluster: Vec<ClusterRequest>,
     sent: String,
     closed: Option<Closing>,
 }
@@ -46,6 +47,10 @@ fn run(session: &mut Session, done: &mut Done) {
             Step::Ask { request, .. } => {
                 done.asked.push(request);
                 sent.extend(session.answered(Ok(())));
+            }
+            Step::AskCluster { request, .. } => {
+                done.asked_of_cluster.push(request);
+                sent.extend(session.output(&[("token", "a<b".to_owned())]));
             }
             Step::Read(read) => {
                 let mut reply = session.read(&read, &view());
@@ -81,7 +86,7 @@ fn the_framing_follows_both_hellos() {
         (format!("{HELLO_1_0}{lock}]]>]]>"), format!("{}]]>]]>", reply("<ok/>"))),
         (format!("{HELLO_1_1}{}\n", chunked(&lock)), chunked(&reply("<ok/>"))),
     ] {
-        let expected = Done { asked: asked.clone(), sent, closed: None };
+        let expected = Done { asked: asked.clone(), sent, ..Done::default() };
         assert_eq!(talk(&[wire.as_bytes()]), expected);
         // However the bytes are cut.
         for at in 0..wire.len() {
@@ -291,10 +296,34 @@ fn no_damaged_conversation_panics() {
         for other in *b"\n#0]<>&\"\xFF" {
             let mut damaged = wire.clone().into_bytes();
             damaged[at] = other;
-            let mut session = Session::new(Arc::clone(&server), Arc::new(Counters::default()));
+            let counters = Arc::new(Counters::default());
+            let mut session = Session::new(Arc::clone(&server), counters);
             session.opened(SessionId(3));
             session.received(&damaged);
             run(&mut session, &mut Done::default());
         }
     }
+}
+
+#[test]
+fn output_is_in_the_namespace_of_its_module() {
+    let token = rpc("<create-join-token xmlns=\"urn:quorate:cluster\"/>");
+    let done = talk(&[format!("{HELLO_1_0}{token}]]>]]>").as_bytes()]);
+    assert_eq!(done.asked_of_cluster, [ClusterRequest::Token { valid_for_s: 600 }]);
+    let output = reply("<token xmlns=\"urn:quorate:cluster\">a&lt;b</token>");
+    assert_eq!(done.sent, format!("{output}]]>]]>"));
+}
+
+#[test]
+fn the_clients_name_for_a_request_goes_with_it_and_comes_back() {
+    let mut session = session();
+    session.opened(SessionId(3));
+    let message = "<rpc message-id=\"7\" q:transaction-id=\"a b\" xmlns:q=\"urn:quorate:cluster\" \
+         xmlns=\"urn:ietf:params:xml:ns:netconf:base:1.0\"><discard-changes/></rpc>";
+    session.received(format!("{HELLO_1_0}{message}]]>]]>").as_bytes());
+    let Step::Ask { transaction, .. } = session.next_step() else { panic!("nothing is asked") };
+    assert_eq!(transaction.as_deref(), Some("a b"));
+    let sent = String::from_utf8(session.answered(Ok(()))).unwrap();
+    assert!(sent.contains("xmlns:q=\"urn:quorate:cluster\""), "{sent}");
+    assert!(sent.contains("q:transaction-id=\"a b\""), "{sent}");
 }

@@ -2,6 +2,7 @@
 
 use super::Agent;
 use crate::base::ids::Term;
+use crate::base::time::Now;
 use crate::raft::LogPosition;
 use crate::replication::state::State;
 
@@ -19,6 +20,20 @@ pub(crate) struct Inspection<'a> {
 }
 
 impl Agent {
+    /// What its thread is to be woken for, and when.
+    pub(crate) fn why_awake(&self, now: Now) -> String {
+        format!(
+            "now {:?}, tick {:?}, rollback {:?}, slot {:?}, participant {:?}, pending {:?}, ack {:?}",
+            now.monotonic,
+            self.tick_due(),
+            self.rollback_due(now),
+            self.leading.slots.deadline(),
+            self.participants.deadline(),
+            self.pending_due(),
+            self.ack_due()
+        )
+    }
+
     /// What it knows at this moment.
     pub(crate) fn inspect(&self) -> Inspection<'_> {
         Inspection {

@@ -92,6 +92,7 @@ impl World {
             snapshot: None,
             doom: None,
             participants,
+            restless: 0,
             compared: base.index,
         });
         for other in 0..self.nodes.len() {
@@ -252,7 +253,12 @@ impl World {
             // It is made beside the agent's thread; without it the next segment takes longer.
             prepare_spare(disk, LOG).unwrap_or_default();
         }
-        if let Some(at) = life.agent.wake_at(clock.now(self.time)) {
+        let now = clock.now(self.time);
+        if let Some(at) = life.agent.wake_at(now) {
+            // Once may be; a thread that never sleeps is a fault.
+            life.restless = if at > now.monotonic { 0 } else { life.restless + 1 };
+            let spins = life.restless > 20;
+            ensure("L8", !spins, || format!("{n} does not sleep: {}", life.agent.why_awake(now)))?;
             let at = clock.when(at).max(self.time + 1);
             if life.wake_at.is_none_or(|wake| wake > at || wake <= self.time) {
                 life.wake_at = Some(at);

@@ -142,6 +142,8 @@ pub(super) struct Life {
     pub(super) snapshot: Option<(SnapshotMeta, Box<State>)>,
     pub(super) doom: Option<Doom>,
     pub(super) participants: Vec<Scripted>,
+    /// How often in a row its thread wanted to be woken at once.
+    pub(super) restless: u32,
     /// Up to where its applied entries were compared.
     pub(super) compared: LogIndex,
 }

@@ -30,7 +30,7 @@ impl Agent {
             self.leading.slots.deadline(),
             self.participants.deadline(),
             self.pending_due(),
-            self.ack_due()
+            self.ack_due(now)
         )
     }
 

@@ -329,7 +329,7 @@ impl Agent {
             self.leading.slots.deadline(),
             self.participants.deadline(),
             self.pending_due(),
-            self.ack_due(),
+            self.ack_due(now),
         ];
         due.into_iter().flatten().min()
     }

@@ -212,7 +212,7 @@ impl Agent {
         };
         let txids: Vec<TxId> = self.pending.keys().copied().collect();
         for txid in txids {
-            let Some(pending) = self.pending.get(&txid) else { continue };
+            let Some(pending) = self.pending.get_mut(&txid) else { continue };
             match pending.stage {
                 Stage::Open if waited(pending) && pending.reply.is_some() => {
                     let errors = if pending.term == Term(0) {
@@ -223,6 +223,8 @@ impl Agent {
                     self.fail(now, txid, errors);
                 }
                 Stage::Open if now.monotonic.ms_since(pending.given) >= RESEND_MS => {
+                    // Also where nobody leads: the next try is a while from now.
+                    pending.given = now.monotonic;
                     self.give(now, txid);
                 }
                 Stage::Applied(_, until) if now.monotonic >= until => {

@@ -3,7 +3,6 @@
 use super::{Agent, Phase};
 use crate::api::hook::Proposed;
 use crate::base::ids::{LogIndex, Revision};
-use crate::base::limits::RECENT_REVISIONS_MAX;
 use crate::base::time::Now;
 use crate::raft::{Committed, CommittedEntry, SnapshotMeta};
 use crate::replication::apply::{Applied, Effect, Knowledge, Position, apply};
@@ -53,7 +52,6 @@ impl Agent {
         self.applied = meta.position.index;
         self.applied_term = meta.position.term;
         self.node.advance_applied(meta.position.index);
-        self.recent.clear();
         self.facts.snapshot_index = meta.position.index;
         self.facts.join_progress = None;
         self.seats_changed();
@@ -142,10 +140,6 @@ impl Agent {
         self.candidate_follows(committed_candidate);
         self.facts.committed = self.facts.committed.saturating_add(1);
         self.facts.last_commit = Some(now.wall);
-        self.recent.push_back((Revision(revision.0.saturating_sub(1)), before.clone()));
-        if self.recent.len() > RECENT_REVISIONS_MAX {
-            self.recent.pop_front();
-        }
         if self.phase == Phase::Ready {
             let (user, session) = author(body);
             let change = Proposed { before, after: self.state.shared.clone(), user, session };
@@ -198,6 +192,11 @@ impl Agent {
     }
 
     fn look_after_seats(&mut self, body: &Body) {
+        if let Body::Seat { change: Seat::Joined { .. }, .. } = body
+            && self.node.is_leader()
+        {
+            self.effects.snapshot_wanted = true;
+        }
         let Body::Seat { change: Seat::Removed { incarnation }, .. } = body else {
             if let Body::NodeUp { .. } = body {
                 self.seats_changed();

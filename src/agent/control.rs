@@ -75,8 +75,10 @@ impl Agent {
                 RequestBody::Remove(self.known_member(&name)?)
             }
             ClusterRequest::TransferLeadership { to } => {
-                let to = to.map(|name| self.known_member(&name)).transpose()?;
-                RequestBody::Transfer(to)
+                let named = to.map(|name| self.known_member(&name)).transpose()?;
+                RequestBody::Transfer(named.or_else(|| self.next_leader()).ok_or_else(|| {
+                    fault::operation_failed("there is no other voter that could lead")
+                })?)
             }
             ClusterRequest::SetPolicy { policy } => RequestBody::Policy(policy),
             ClusterRequest::Outcome { transaction } => {
@@ -100,6 +102,14 @@ impl Agent {
         let order = Order::of_session(self, now, from, content);
         self.order(now, order);
         Ok(())
+    }
+
+    /// Who leads if nobody is named: this node, or if it does already, the best of the others.
+    fn next_leader(&self) -> Option<Incarnation> {
+        if self.node.is_leader() {
+            return self.node.best_other_voter();
+        }
+        Some(self.parameters.incarnation).filter(|_| self.node.is_voter())
     }
 
     fn known_member(&self, name: &str) -> Result<Incarnation, RpcError> {
@@ -390,18 +400,11 @@ impl Agent {
         self.propose_seat(now, asked, SeatChange::Removed(member), change);
     }
 
-    fn evaluate_transfer(&mut self, now: Now, asked: &Asked, to: Option<Incarnation>) {
+    fn evaluate_transfer(&mut self, now: Now, asked: &Asked, to: Incarnation) {
         let txid = asked.txid();
-        if to == Some(self.parameters.incarnation) {
+        if to == self.parameters.incarnation {
             return self.unchanged(now, txid);
         }
-        let own = asked.txid().incarnation;
-        let preferred = Some(own).filter(|own| *own != self.parameters.incarnation);
-        let to = to.or(preferred).or_else(|| self.node.best_other_voter());
-        let Some(to) = to else {
-            let message = "there is no other voter";
-            return self.abort(now, txid, vec![fault::operation_failed(message)]);
-        };
         match self.node.transfer_leader(to) {
             // It is done when the new leader hears of it again.
             Ok(()) => self.leading.forget(txid),

@@ -1,7 +1,7 @@
 //! The head: the state after everything proposed in this term. Every decision is evaluated on it (PROTOCOL F8).
 
 use super::Agent;
-use crate::base::ids::{LogIndex, Revision, Term};
+use crate::base::ids::{LogIndex, Term};
 use crate::base::limits::LOG_ENTRY_BYTES_MAX;
 use crate::raft::{MembershipChange, MembershipError, Node, ProposeError, SeatChange};
 use crate::replication::apply::{Applied, Knowledge, Position, apply};
@@ -49,12 +49,6 @@ impl Head {
     pub(super) fn end(&mut self) {
         self.state = None;
         self.in_flight.clear();
-    }
-
-    /// Running at a revision that is on its way through the log.
-    pub(super) fn tree_at(&self, revision: Revision) -> Option<Tree> {
-        let after = self.in_flight.iter().find(|entry| entry.state.revision == revision)?;
-        Some(after.state.shared.clone())
     }
 
     /// The result of the entry at `position`, if it was evaluated here when it was proposed.

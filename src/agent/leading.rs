@@ -8,9 +8,10 @@ use super::effects::ToPeer;
 use super::slot::SlotQueue;
 use super::{Agent, fault};
 use crate::base::ids::{Incarnation, LogIndex, SessionKey, Term, TxId};
+use crate::base::limits::TX_QUEUE_MAX;
 use crate::base::time::{Now, Timestamp};
 use crate::netconf::error::RpcError;
-use crate::replication::message::{PeerMessage, RequestBody};
+use crate::replication::message::{PeerMessage, RequestBody, TxRequest};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What becomes of a request that is not in the log.
@@ -51,6 +52,8 @@ struct Ack {
 /// A leader's memory.
 pub(super) struct Leading {
     pub(super) slots: SlotQueue,
+    /// Requests of members that came before this leader could decide anything.
+    early: Vec<(Incarnation, TxRequest)>,
     known: BTreeMap<TxId, Known>,
     barriers: VecDeque<Barrier>,
     acks: Vec<Ack>,
@@ -65,6 +68,7 @@ impl Leading {
     pub(super) fn new(slots: SlotQueue) -> Self {
         Self {
             slots,
+            early: Vec::new(),
             known: BTreeMap::new(),
             barriers: VecDeque::new(),
             acks: Vec::new(),
@@ -91,17 +95,16 @@ const READ_INDEX_AGAIN_MS: u64 = 250;
 
 impl Agent {
     /// A request of a member.
-    pub(super) fn take_request(
-        &mut self,
-        now: Now,
-        from: Incarnation,
-        request: crate::replication::message::TxRequest,
-    ) {
+    pub(super) fn take_request(&mut self, now: Now, from: Incarnation, request: TxRequest) {
         let txid = request.head.txid;
         if request.to_term != self.node.term() || txid.incarnation != from {
             return;
         }
         if self.head.state().is_none() {
+            // It leads, but has not applied the first entry of its term yet.
+            if self.node.is_leader() && self.leading.early.len() < TX_QUEUE_MAX {
+                self.leading.early.push((from, request));
+            }
             return;
         }
         // What stands on a revision that is not known here yet is sent again.
@@ -109,6 +112,13 @@ impl Agent {
             self.lead(now, asked);
         } else {
             tracing::debug!(%txid, "a request cannot be evaluated here now");
+        }
+    }
+
+    /// The first entry of this term is applied: what came before that has its turn.
+    pub(super) fn take_early_requests(&mut self, now: Now) {
+        for (from, request) in std::mem::take(&mut self.leading.early) {
+            self.take_request(now, from, request);
         }
     }
 

@@ -30,7 +30,7 @@ mod tests;
 
 use crate::api::hook::{CallId, HookAnswer};
 use crate::base::ids::{
-    Boot, ClusterId, Digest, Incarnation, Lineage, LogIndex, Revision, SessionId, Term, TxId,
+    Boot, ClusterId, Digest, Incarnation, Lineage, LogIndex, SessionId, Term, TxId,
 };
 use crate::base::time::{Now, Timestamp};
 use crate::datastore::edit::Edit;
@@ -40,7 +40,6 @@ use crate::raft::{Delivery, LogPosition, Ready, ReadyNumber, SnapshotMeta, StepE
 use crate::replication::message::PeerMessage;
 use crate::replication::state::State;
 use crate::yang::schema::Schema;
-use crate::yang::tree::Tree;
 use candidate::NodeCandidate;
 use effects::{Effects, Persist};
 use event::{Answer, ReplyTo, SessionEvent};
@@ -51,7 +50,7 @@ use origin::Pending;
 use peers::Peers;
 use sessions::Session;
 use slot::{Registration, SlotQueue};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Who this node is and what it serves.
@@ -103,8 +102,6 @@ pub(crate) struct Agent {
     state: State,
     applied: LogIndex,
     applied_term: Term,
-    /// The latest revisions before that of `state`, oldest first.
-    recent: VecDeque<(Revision, Tree)>,
     head: Head,
     leading: Leading,
     /// When this node began to lead.
@@ -156,7 +153,6 @@ impl Agent {
             state,
             applied: applied.index,
             applied_term: applied.term,
-            recent: VecDeque::new(),
             head: Head::default(),
             leading: Leading::new(SlotQueue::new()),
             leading_since: Timestamp::default(),

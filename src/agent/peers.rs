@@ -75,6 +75,12 @@ impl Peers {
         self.connected.contains(&member) && self.contacts.contains_key(&member)
     }
 
+    /// How many ms ago each member was heard, as far as this leader knows.
+    pub(super) fn heard_all(&self, now: Now) -> BTreeMap<Incarnation, u64> {
+        let ago = |contact: &Contact| now.monotonic.ms_since(contact.heard);
+        self.contacts.iter().map(|(member, contact)| (*member, ago(contact))).collect()
+    }
+
     /// When its last keepalive came, as far as this leader knows.
     pub(super) fn heard_at(&self, member: Incarnation) -> Option<Timestamp> {
         self.contacts.get(&member).map(|contact| contact.heard)
@@ -401,13 +407,5 @@ impl Agent {
     /// How the sending of a snapshot ended.
     pub(super) fn delivered(&mut self, to: Incarnation, delivery: Delivery) {
         self.node.snapshot_sent(to, delivery);
-    }
-
-    /// The member answers reads no more than a lease ago, as far as this leader knows.
-    pub(super) fn is_active(&self, now: Now, member: Incarnation) -> bool {
-        member == self.parameters.incarnation
-            || self.peers.heard_at(member).is_some_and(|heard| {
-                now.monotonic.ms_since(heard) <= KEEPALIVE_MS.saturating_mul(10)
-            })
     }
 }

@@ -22,7 +22,7 @@ use crate::replication::state::{Member, RegisteredParticipant, State};
 use crate::yang::path_text::parse_schema_path;
 use crate::yang::schema::{NodeId, Schema};
 use crate::yang::tree::{KeyPath, Tree, diff, encode_diff};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 /// What a participant of this member takes part in.
 #[derive(Debug, Clone)]
@@ -488,20 +488,6 @@ impl Agent {
     pub(super) fn new_slots(&self) -> SlotQueue {
         let next_number = self.leading.slots.next_number;
         SlotQueue { next_number, ..SlotQueue::new() }
-    }
-
-    /// The participants of the members by name, for those that are asked now.
-    pub(super) fn asked_members(&self) -> BTreeMap<Incarnation, String> {
-        let Some(Stage::Vote { missing, .. }) =
-            self.leading.slots.open.as_ref().map(|slot| &slot.stage)
-        else {
-            return BTreeMap::new();
-        };
-        let name = |member: &Incarnation| {
-            let known = self.state.member(*member);
-            (*member, known.map_or_else(String::new, |known| known.name.clone()))
-        };
-        missing.iter().map(name).collect()
     }
 }
 

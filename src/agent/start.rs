@@ -29,6 +29,7 @@ impl Agent {
             self.propose_own(Body::Schema { schema_id });
         }
         self.give_all(now);
+        self.take_early_requests(now);
         self.duties(now);
     }
 

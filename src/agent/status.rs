@@ -2,20 +2,25 @@
 
 use super::candidate::NodeCandidate;
 use super::{Agent, Phase};
-use crate::base::ids::{Incarnation, LogIndex};
-use crate::base::limits::HISTORY_SHOWN_MAX;
+use crate::base::ids::{Incarnation, LogIndex, Term};
+use crate::base::limits::{HISTORY_SHOWN_MAX, KEEPALIVE_MS};
 use crate::base::time::{Now, WallTime};
 use crate::datastore::store::Datastore;
 use crate::netconf::state::{
-    ClusterState, HistoryLine, LockState, MemberProgress, MemberState, NodePhase, View,
+    ClusterState, ClusterView, HistoryLine, LockState, MemberProgress, MemberState, NodePhase, View,
 };
-use crate::raft::{PeerState, Role};
+use crate::raft::{NodeStatus, PeerState, Role};
 use crate::replication::apply::data_digest;
-use crate::replication::state::LockTarget;
+use crate::replication::state::{Committed, LockTarget, Member, State};
+use crate::yang::schema::Schema;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// A member that was heard within this time is active.
+const ACTIVE_MS: u64 = KEEPALIVE_MS * 10;
+
 /// What is counted for operators.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Facts {
     pub(super) committed: u64,
     pub(super) failed: u64,
@@ -38,7 +43,7 @@ impl Agent {
             startup: None,
             sessions: Arc::clone(&self.session_states),
             locks: self.lock_states(),
-            cluster: Arc::new(self.cluster_state(now)),
+            cluster: Arc::new(self.cluster_view(now)),
         }
     }
 
@@ -52,54 +57,25 @@ impl Agent {
         running.into_iter().chain(candidate).collect()
     }
 
-    fn name_of(&self, incarnation: Incarnation) -> String {
-        let member = self.state.member(incarnation);
-        member.map_or_else(|| incarnation.to_string(), |member| member.name.clone())
-    }
-
-    fn cluster_state(&self, now: Now) -> ClusterState {
-        let status = self.node.status();
+    /// What the state of the cluster is made of, when somebody looks at it.
+    fn cluster_view(&self, now: Now) -> ClusterView {
         let parameters = &self.parameters;
-        let facts = &self.facts;
-        let charter = self.state.charter.as_ref();
-        ClusterState {
-            cluster_name: charter.map_or_else(String::new, |charter| charter.name.clone()),
+        let snapshot = Snapshot {
             cluster_id: parameters.cluster.0,
             lineage: parameters.lineage.0,
             node_name: parameters.name.clone(),
-            incarnation: parameters.incarnation.0,
             boot: parameters.boot.counter,
+            schema: Arc::clone(&parameters.schema),
             phase: self.node_phase(),
-            role: match status.role {
-                Role::Leader => "leader",
-                Role::Candidate => "candidate",
-                Role::PreCandidate => "pre-candidate",
-                Role::Follower if status.conf_state.learners.contains(&status.id) => "learner",
-                Role::Follower => "follower",
-            },
-            term: status.term.0,
-            leader: status.leader.map(|leader| self.name_of(leader)),
-            voted_for: status.vote.map(|vote| self.name_of(vote)),
-            policy: self.state.policy,
-            first_index: status.first_index.0,
-            last_index: status.last_index.0,
-            last_term: self.node.last_position().term.0,
-            commit_index: status.committed.0,
-            applied_index: self.applied.0,
-            snapshot_index: facts.snapshot_index.0,
-            revision: self.state.revision.0,
-            digest: data_digest(&self.state.shared, &parameters.schema).to_string(),
-            schema_id: self.state.schema_id.to_string(),
-            members: self.member_states(now, &status),
-            committed: facts.committed,
-            failed: facts.failed,
-            queue: u64::try_from(self.leading.queue_length()).unwrap_or(u64::MAX),
-            leadership_changes: facts.leadership_changes,
-            last_leadership_change: facts.last_leadership_change,
-            last_commit: facts.last_commit,
-            join_progress: facts.join_progress,
-            history: self.history(),
-        }
+            status: self.node.status(),
+            last_term: self.node.last_position().term,
+            applied: self.applied,
+            state: self.state.clone(),
+            queue: self.leading.queue_length(),
+            facts: self.facts.clone(),
+            heard: self.peers.heard_all(now),
+        };
+        ClusterView::new(move || snapshot.cluster_state())
     }
 
     fn node_phase(&self) -> NodePhase {
@@ -115,43 +91,114 @@ impl Agent {
             Phase::Stopped => NodePhase::Stopped,
         }
     }
+}
 
-    fn member_states(&self, now: Now, status: &crate::raft::NodeStatus) -> Vec<MemberState> {
-        let state = |member: &crate::replication::state::Member| {
-            let progress = status.peers.iter().find(|peer| peer.member == member.incarnation);
-            let heard = self.peers.heard_at(member.incarnation);
-            MemberState {
-                name: member.name.clone(),
-                incarnation: member.incarnation.0,
-                address: member.address.clone(),
-                voter: status.conf_state.voters.contains(&member.incarnation),
-                active: self.is_active(now, member.incarnation),
-                last_contact_ms: heard.map(|heard| now.monotonic.ms_since(heard)),
-                progress: progress.map(|peer| MemberProgress {
-                    matched: peer.matched.0,
-                    lag: status.last_index.0.saturating_sub(peer.matched.0),
-                    state: match peer.state {
-                        PeerState::Probe => "probe",
-                        PeerState::Replicate => "replicate",
-                        PeerState::Snapshot => "snapshot",
-                    },
-                }),
-            }
-        };
-        self.state.members.iter().map(state).collect()
+/// The facts of one moment: cheap to take, since trees and maps are shared.
+struct Snapshot {
+    cluster_id: u128,
+    lineage: u128,
+    node_name: String,
+    boot: u64,
+    schema: Arc<Schema>,
+    phase: NodePhase,
+    status: NodeStatus,
+    last_term: Term,
+    applied: LogIndex,
+    state: State,
+    queue: usize,
+    facts: Facts,
+    /// How many ms ago the members were heard, where this node leads.
+    heard: BTreeMap<Incarnation, u64>,
+}
+
+impl Snapshot {
+    fn name_of(&self, incarnation: Incarnation) -> String {
+        let member = self.state.member(incarnation);
+        member.map_or_else(|| incarnation.to_string(), |member| member.name.clone())
     }
 
-    fn history(&self) -> Vec<HistoryLine> {
-        let newest = self.state.history.iter().rev().take(HISTORY_SHOWN_MAX);
-        let line = |line: &crate::replication::state::Committed| HistoryLine {
-            revision: line.revision.0,
-            transaction: line.txid.map_or_else(String::new, |txid| txid.to_string()),
-            user: line.user.clone(),
-            session: line.session,
-            at: line.at,
-            origin: line.origin.clone(),
-            comment: line.comment.clone(),
-        };
-        newest.map(line).collect()
+    fn role(&self) -> &'static str {
+        match self.status.role {
+            Role::Leader => "leader",
+            Role::Candidate => "candidate",
+            Role::PreCandidate => "pre-candidate",
+            Role::Follower if self.status.conf_state.learners.contains(&self.status.id) => {
+                "learner"
+            }
+            Role::Follower => "follower",
+        }
+    }
+
+    fn cluster_state(&self) -> ClusterState {
+        let Self { state, status, facts, .. } = self;
+        let charter = state.charter.as_ref();
+        ClusterState {
+            cluster_name: charter.map_or_else(String::new, |charter| charter.name.clone()),
+            cluster_id: self.cluster_id,
+            lineage: self.lineage,
+            node_name: self.node_name.clone(),
+            incarnation: status.id.0,
+            boot: self.boot,
+            phase: self.phase,
+            role: self.role(),
+            term: status.term.0,
+            leader: status.leader.map(|leader| self.name_of(leader)),
+            voted_for: status.vote.map(|vote| self.name_of(vote)),
+            policy: state.policy,
+            first_index: status.first_index.0,
+            last_index: status.last_index.0,
+            last_term: self.last_term.0,
+            commit_index: status.committed.0,
+            applied_index: self.applied.0,
+            snapshot_index: facts.snapshot_index.0,
+            revision: state.revision.0,
+            digest: data_digest(&state.shared, &self.schema).to_string(),
+            schema_id: state.schema_id.to_string(),
+            members: state.members.iter().map(|member| self.member_state(member)).collect(),
+            committed: facts.committed,
+            failed: facts.failed,
+            queue: u64::try_from(self.queue).unwrap_or(u64::MAX),
+            leadership_changes: facts.leadership_changes,
+            last_leadership_change: facts.last_leadership_change,
+            last_commit: facts.last_commit,
+            join_progress: facts.join_progress,
+            history: state.history.iter().rev().take(HISTORY_SHOWN_MAX).map(history_line).collect(),
+        }
+    }
+
+    fn member_state(&self, member: &Member) -> MemberState {
+        let status = &self.status;
+        let progress = status.peers.iter().find(|peer| peer.member == member.incarnation);
+        let heard = self.heard.get(&member.incarnation).copied();
+        let own = member.incarnation == status.id;
+        MemberState {
+            name: member.name.clone(),
+            incarnation: member.incarnation.0,
+            address: member.address.clone(),
+            voter: status.conf_state.voters.contains(&member.incarnation),
+            active: own || heard.is_some_and(|ms| ms <= ACTIVE_MS),
+            last_contact_ms: heard,
+            progress: progress.map(|peer| MemberProgress {
+                matched: peer.matched.0,
+                lag: status.last_index.0.saturating_sub(peer.matched.0),
+                state: match peer.state {
+                    PeerState::Probe => "probe",
+                    PeerState::Replicate => "replicate",
+                    PeerState::Snapshot => "snapshot",
+                },
+            }),
+        }
+    }
+}
+
+fn history_line(line: &Committed) -> HistoryLine {
+    HistoryLine {
+        revision: line.revision.0,
+        transaction: line.txid.map_or_else(String::new, |txid| txid.to_string()),
+        user: line.user.clone(),
+        session: line.session,
+        at: line.at,
+        origin: line.origin.clone(),
+        comment: line.comment.clone(),
     }
 }

@@ -89,15 +89,9 @@ impl Agent {
             .map_err(fault::conflicts)
     }
 
-    /// Running as it was at a revision, if it is remembered: the head's, one on its way, or a recent one.
+    /// Running as it was at a revision, if it is kept.
     pub(super) fn tree_at(&self, revision: Revision) -> Option<Tree> {
-        if revision == self.state.revision {
-            return Some(self.state.shared.clone());
-        }
-        self.head.tree_at(revision).or_else(|| {
-            let (_, tree) = self.recent.iter().rev().find(|(known, _)| *known == revision)?;
-            Some(tree.clone())
-        })
+        self.head.state().unwrap_or(&self.state).tree_at(revision).cloned()
     }
 
     /// `after` as it is valid, without what the change puts out of its `when` (RFC 7950, 8.2 and 8.3.3). Every revision
@@ -223,12 +217,6 @@ impl Agent {
                 self.leading.forget(asked.txid());
             }
         }
-    }
-
-    /// The index at which running was locked by `session`, if it is.
-    #[cfg(test)]
-    pub(super) fn fence_of(&self, session: SessionKey) -> Option<LogIndex> {
-        self.state.lock(LockTarget::Running).filter(|lock| lock.session == session).map(|l| l.fence)
     }
 }
 

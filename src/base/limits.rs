@@ -123,8 +123,8 @@ pub(crate) const PREPARE_TIMEOUT_MS: u64 = 10_000;
 pub(crate) const PREPARE_LEASE_MS: u64 = 60_000;
 /// Milliseconds that a new leader waits to hear how old a confirmed commit is.
 pub(crate) const START_WAIT_MS: u64 = 5_000;
-/// Revisions of running that a node remembers, so that a change that was made on one of them can be rebased.
-pub(crate) const RECENT_REVISIONS_MAX: usize = 1024;
+/// Bytes of changes by which the kept revisions of running differ from each other.
+pub(crate) const KEPT_BYTES_MAX: u64 = 64 << 20;
 /// Log entries that stay in memory for members that lag a little; one that lags more is sent a snapshot.
 pub(crate) const LOG_TAIL_ENTRIES: u64 = 10_000;
 /// Bytes of the name of a node or of a cluster.

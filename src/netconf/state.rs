@@ -4,7 +4,7 @@ use crate::base::ids::SessionId;
 use crate::base::time::WallTime;
 use crate::datastore::store::Datastore;
 use crate::yang::tree::Tree;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// The agent's published state. A reader takes the pointer and reads at leisure.
 #[derive(Debug, Clone)]
@@ -16,7 +16,37 @@ pub(crate) struct View {
     /// Open sessions by id.
     pub(crate) sessions: Arc<Vec<SessionState>>,
     pub(crate) locks: Vec<LockState>,
-    pub(crate) cluster: Arc<ClusterState>,
+    pub(crate) cluster: Arc<ClusterView>,
+}
+
+/// The state of the cluster, put together when somebody first looks at it: a view is made for each batch of commits.
+pub(crate) struct ClusterView(LazyLock<ClusterState, Box<dyn FnOnce() -> ClusterState + Send>>);
+
+impl ClusterView {
+    /// What `state` gives, once.
+    pub(crate) fn new(state: impl FnOnce() -> ClusterState + Send + 'static) -> Self {
+        Self(LazyLock::new(Box::new(state)))
+    }
+}
+
+impl Default for ClusterView {
+    fn default() -> Self {
+        Self::new(ClusterState::default)
+    }
+}
+
+impl std::ops::Deref for ClusterView {
+    type Target = ClusterState;
+
+    fn deref(&self) -> &ClusterState {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for ClusterView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClusterView").finish_non_exhaustive()
+    }
 }
 
 /// The cluster as this node sees it, from memory.

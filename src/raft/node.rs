@@ -151,6 +151,12 @@ impl Node {
             term_at: &|index| log.term(index).unwrap_or(0),
         };
         let message = message::decode(from, frame, &view)?;
+        let without_seats = self.raw.store().conf_state().voters.is_empty();
+        let begins_log = message.get_msg_type() == MessageType::MsgAppend && message.index == 0;
+        if without_seats && begins_log {
+            // The first entries of the log do not say who the first members were: only a snapshot does.
+            return Ok(());
+        }
         if message.get_msg_type() == MessageType::MsgTimeoutNow && !self.log_is_durable() {
             return Ok(());
         }

@@ -382,7 +382,7 @@ fn decide(
         return Applied::Diverged { stated: decision.result_digest, found };
     }
     let base_revision = state.revision;
-    state.revision = Revision(base_revision.0.saturating_add(1));
+    state.next_revision(before.clone(), u64::try_from(decision.diff.len()).unwrap_or(u64::MAX));
     take_step(state, position, decision, (before.clone(), base_revision));
     state.record(Committed {
         revision: state.revision,
@@ -544,7 +544,7 @@ fn release(
 ) {
     if let Some(pending) = state.confirmed.take_if(|pending| pending.ends_with(session)) {
         let before = std::mem::replace(&mut state.shared, pending.base);
-        state.revision = Revision(state.revision.0.saturating_add(1));
+        state.next_revision(before.clone(), 0);
         effect.revision = Some((state.revision, before));
         state.record(Committed {
             revision: state.revision,

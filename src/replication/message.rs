@@ -139,7 +139,8 @@ pub(crate) enum RequestBody {
         schema_id: Digest,
     },
     Remove(Incarnation),
-    Transfer(Option<Incarnation>),
+    /// Leadership to this voter.
+    Transfer(Incarnation),
 }
 
 /// A commit of the candidate.

@@ -3,7 +3,7 @@
 use crate::base::ids::{
     Boot, Digest, Incarnation, LogIndex, Revision, SessionId, SessionKey, TxId,
 };
-use crate::base::limits::{HISTORY_MAX, SESSION_ID_BLOCK};
+use crate::base::limits::{HISTORY_MAX, KEPT_BYTES_MAX, SESSION_ID_BLOCK};
 use crate::base::policy::Policy;
 use crate::base::time::WallTime;
 use crate::transaction::confirmed::ConfirmedCommit;
@@ -114,6 +114,15 @@ pub(crate) struct Committed {
     pub(crate) transaction: Option<String>,
 }
 
+/// Running as it was before a commit, so that it can be had again, and changes of it can be rebased.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    pub(crate) revision: Revision,
+    pub(crate) tree: Tree,
+    /// Bytes of the change that replaced it: about what it holds in memory that later ones do not.
+    pub(crate) cost: u64,
+}
+
 /// The state.
 ///
 /// Invariant: it is changed by `apply` alone, and by nothing outside the entry. `revision` rises by one with each
@@ -130,6 +139,8 @@ pub(crate) struct State {
     pub(crate) outcomes: imbl::OrdMap<TxId, Revision>,
     /// Locks taken and released by requests that their origin has not closed yet.
     pub(crate) control: imbl::OrdSet<TxId>,
+    /// The revisions before this one, oldest first: at most `HISTORY_MAX`, and of `KEPT_BYTES_MAX` bytes together.
+    pub(crate) kept: imbl::Vector<Kept>,
     /// The newest `HISTORY_MAX` commits, oldest first.
     pub(crate) history: imbl::Vector<Committed>,
     /// The first wire session-id that no boot has received.
@@ -172,6 +183,7 @@ impl State {
             confirmed: None,
             outcomes: imbl::OrdMap::new(),
             control: imbl::OrdSet::new(),
+            kept: imbl::Vector::new(),
             history: imbl::Vector::new(),
             next_session_id: 1,
             next_incarnation: 2,
@@ -197,6 +209,33 @@ impl State {
     pub(crate) fn holders(&self) -> impl Iterator<Item = SessionKey> + '_ {
         let owner = self.confirmed.as_ref().filter(|pending| pending.ends_with(pending.owner));
         self.locks.iter().map(|lock| lock.session).chain(owner.map(|pending| pending.owner))
+    }
+
+    /// Running at a revision, if it is kept.
+    pub(crate) fn tree_at(&self, revision: Revision) -> Option<&Tree> {
+        if revision == self.revision {
+            return Some(&self.shared);
+        }
+        let oldest = self.kept.front()?.revision.0;
+        let place = usize::try_from(revision.0.checked_sub(oldest)?).ok()?;
+        self.kept.get(place).filter(|kept| kept.revision == revision).map(|kept| &kept.tree)
+    }
+
+    /// The next revision of running, in the place of `before`. `cost` is in bytes of the change.
+    pub(crate) fn next_revision(&mut self, before: Tree, cost: u64) {
+        self.kept.push_back(Kept { revision: self.revision, tree: before, cost });
+        let bytes = |kept: &imbl::Vector<Kept>| {
+            kept.iter().map(|kept| kept.cost).fold(0_u64, u64::saturating_add)
+        };
+        // The sum is looked at only where it can have passed the limit: costs are small but for bulk changes.
+        let mut over = self.kept.len() > HISTORY_MAX || cost > KEPT_BYTES_MAX / 1024;
+        while over {
+            over = self.kept.len() > HISTORY_MAX || bytes(&self.kept) > KEPT_BYTES_MAX;
+            if over {
+                self.kept.pop_front();
+            }
+        }
+        self.revision = Revision(self.revision.0.saturating_add(1));
     }
 
     /// The member of that name.

@@ -53,7 +53,7 @@ impl Log {
         let entry = Entry::decode(&entry.encode().unwrap()).unwrap();
         let position = Position { index: LogIndex(self.index), term };
         let knowledge = Knowledge { schema: &schema(), result: None };
-        let before = bytes(&self.state);
+        let before = self.state.clone();
         let revision = self.state.revision;
         let (state, applied) = apply(&self.state, position, &entry, knowledge);
         self.state = state;
@@ -64,7 +64,11 @@ impl Log {
                 assert_eq!((new, self.state.revision), (expected, new.unwrap_or(revision)));
             }
             Applied::Void | Applied::Known | Applied::Diverged { .. } | Applied::Unreadable(_) => {
-                assert_eq!(bytes(&self.state), before, "what has no effect leaves no trace");
+                assert_eq!(
+                    bytes(&self.state),
+                    bytes(&before),
+                    "what has no effect leaves no trace"
+                );
             }
         }
         applied

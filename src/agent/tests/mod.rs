@@ -1,5 +1,6 @@
 //! The agent driven by hand: every write is durable at once, unless a test says otherwise.
 
+mod cluster;
 mod confirmed;
 mod locks;
 mod participants;
@@ -253,28 +254,7 @@ impl World {
     }
 
     fn set(&self, target: Datastore, leaf: &str, value: Option<&str>) -> Request {
-        let child = |parent, name| match self.schema.child(parent, Some("urn:m"), name) {
-            Lookup::Found(node) => node,
-            Lookup::UnknownNamespace | Lookup::UnknownElement => panic!("no {name}"),
-        };
-        let container = child(None, "c");
-        let node = child(Some(container), leaf);
-        let leaf = EditNode {
-            node,
-            operation: if value.is_some() { Operation::Merge } else { Operation::Remove },
-            value: value.map_or(EditValue::Absent, |value| EditValue::Leaf(Text::new(value))),
-            children: Vec::new(),
-            insert: None,
-        };
-        let top = EditNode {
-            node: container,
-            operation: Operation::Merge,
-            value: EditValue::None,
-            children: vec![leaf],
-            insert: None,
-        };
-        let edit = Edit { default_operation: DefaultOperation::Merge, nodes: vec![top] };
-        Request::EditConfig { target, test_option: TestOption::Unstated, edit }
+        set(&self.schema, target, leaf, value)
     }
 
     fn stage(&mut self, session: SessionKey, leaf: &str, value: &str) {
@@ -316,6 +296,32 @@ impl World {
         self.agent.hook_answered(self.now(), self.question.expect("a question"), answer);
         self.settle();
     }
+}
+
+/// An edit of one leaf of `c`; without a value it is removed.
+fn set(schema: &Schema, target: Datastore, leaf: &str, value: Option<&str>) -> Request {
+    let child = |parent, name| match schema.child(parent, Some("urn:m"), name) {
+        Lookup::Found(node) => node,
+        Lookup::UnknownNamespace | Lookup::UnknownElement => panic!("no {name}"),
+    };
+    let container = child(None, "c");
+    let node = child(Some(container), leaf);
+    let leaf = EditNode {
+        node,
+        operation: if value.is_some() { Operation::Merge } else { Operation::Remove },
+        value: value.map_or(EditValue::Absent, |value| EditValue::Leaf(Text::new(value))),
+        children: Vec::new(),
+        insert: None,
+    };
+    let top = EditNode {
+        node: container,
+        operation: Operation::Merge,
+        value: EditValue::None,
+        children: vec![leaf],
+        insert: None,
+    };
+    let edit = Edit { default_operation: DefaultOperation::Merge, nodes: vec![top] };
+    Request::EditConfig { target, test_option: TestOption::Unstated, edit }
 }
 
 fn client() -> Client {

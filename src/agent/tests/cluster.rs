@@ -1,0 +1,616 @@
+//! Several agents over a perfect network and disks that are durable at once: what each node's clients see.
+//!
+//! Faults are the simulator's; here stands what every operation means in a cluster.
+
+use super::*;
+use crate::agent::effects::{Lease, ToPeer};
+use crate::agent::event::{Admission, EndCause, Fresh, JoinRequest};
+use crate::base::ids::LogIndex;
+use crate::netconf::operation::{ClusterRequest, TransactionName};
+use crate::raft::{Delivery, SnapshotMeta};
+use crate::replication::state::Authority;
+use std::collections::VecDeque;
+
+struct Node {
+    agent: Agent,
+    answers: BTreeMap<ReplyTo, Answer>,
+    view: Option<Arc<View>>,
+    lease: Lease,
+    ends: Vec<(SessionId, EndCause)>,
+    hooks: Vec<HookCall>,
+    snapshots: BTreeMap<LogIndex, (SnapshotMeta, State)>,
+    ready: bool,
+    fatal: Option<String>,
+}
+
+struct Cluster {
+    schema: Arc<Schema>,
+    nodes: BTreeMap<u64, Node>,
+    network: VecDeque<(u64, ToPeer)>,
+    clock_ms: u64,
+    next_reply: u64,
+}
+
+/// A session and the node that it is on.
+type At = (u64, SessionKey);
+
+fn agent(schema: &Arc<Schema>, id: u64, voters: &[u64], participants: Vec<Registration>) -> Agent {
+    let config = NodeConfig {
+        id: Incarnation(id),
+        voters: voters.iter().copied().map(Incarnation).collect(),
+        seed: id * 7919,
+        election_ticks: 25,
+        heartbeat_ticks: 5,
+    };
+    let node = crate::raft::Node::new(&config, RecoveredLog::default()).unwrap();
+    let parameters = Parameters {
+        schema: Arc::clone(schema),
+        incarnation: Incarnation(id),
+        boot: Boot { counter: 1, nonce: id },
+        name: format!("node-{id}"),
+        address: format!("192.0.2.{id}:4000"),
+        cluster: ClusterId(1),
+        lineage: Lineage(1),
+        datastores: Datastores::new(RunningAccess::ReadWrite, Presence::On, Presence::Off).unwrap(),
+        sessions_max: 8,
+        initial: None,
+        participants,
+    };
+    let start = crate::raft::LogPosition::default();
+    Agent::new(parameters, node, State::new(Tree::empty(Seed(1))), start)
+}
+
+impl Cluster {
+    fn new(count: u64) -> Self {
+        Self::with(count, |_| Vec::new())
+    }
+
+    fn with(count: u64, participants: impl Fn(u64) -> Vec<Registration>) -> Self {
+        let schema = crate::yang::libyang::compile_for_test(&[("m", MODEL)]);
+        let mut cluster = Self {
+            schema,
+            nodes: BTreeMap::new(),
+            network: VecDeque::new(),
+            clock_ms: 1000,
+            next_reply: 1,
+        };
+        let voters: Vec<u64> = (1..=count).collect();
+        for id in 1..=count {
+            cluster.add(id, &voters, participants(id));
+        }
+        cluster.connect_all();
+        cluster.wait(2000);
+        assert!(cluster.nodes.values().all(|node| node.ready), "not all nodes are ready");
+        cluster
+    }
+
+    fn add(&mut self, id: u64, voters: &[u64], participants: Vec<Registration>) {
+        let mut agent = agent(&self.schema, id, voters, participants);
+        agent.start(self.now());
+        let node = Node {
+            agent,
+            answers: BTreeMap::new(),
+            view: None,
+            lease: Lease::Until(Timestamp(0)),
+            ends: Vec::new(),
+            hooks: Vec::new(),
+            snapshots: BTreeMap::new(),
+            ready: false,
+            fatal: None,
+        };
+        self.nodes.insert(id, node);
+    }
+
+    fn connect_all(&mut self) {
+        let now = self.now();
+        let ids: Vec<u64> = self.nodes.keys().copied().collect();
+        for (id, node) in &mut self.nodes {
+            for other in ids.iter().filter(|other| *other != id) {
+                node.agent.peer_connected(now, Incarnation(*other));
+            }
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now { monotonic: Timestamp(self.clock_ms), wall: WallTime(self.clock_ms) }
+    }
+
+    /// Carries out effects and delivers messages until nothing more happens.
+    fn settle(&mut self) {
+        let now = self.now();
+        loop {
+            for id in self.nodes.keys().copied().collect::<Vec<_>>() {
+                self.carry_out(id);
+            }
+            let Some((from, ToPeer { to, message })) = self.network.pop_front() else { return };
+            // Through bytes, as between processes.
+            let message =
+                crate::replication::message::PeerMessage::decode(&message.encode().unwrap());
+            if let Some(node) = self.nodes.get_mut(&to.0) {
+                node.agent.peer(now, Incarnation(from), message.unwrap());
+            }
+        }
+    }
+
+    fn carry_out(&mut self, id: u64) {
+        let now = self.now();
+        loop {
+            let node = self.nodes.get_mut(&id).unwrap();
+            let effects = node.agent.take_effects(now);
+            let last = effects.persist.last().map(|persist| persist.number);
+            self.network.extend(effects.early.into_iter().map(|message| (id, message)));
+            self.network.extend(effects.sends.into_iter().map(|message| (id, message)));
+            node.answers.extend(effects.answers);
+            node.hooks.extend(effects.hooks);
+            node.ends.extend(effects.ends.iter().map(|end| (end.session, end.cause)));
+            node.ready |= effects.ready;
+            node.view = effects.view.or(node.view.take());
+            node.lease = effects.lease.unwrap_or(node.lease);
+            node.fatal = effects.fatal.or(node.fatal.take());
+            if let Some(number) = last {
+                node.agent.persisted(number);
+            }
+            if effects.snapshot_wanted {
+                let (meta, state) = node.agent.snapshot();
+                node.snapshots.insert(meta.position.index, (meta.clone(), state));
+                node.agent.snapshot_written(meta);
+            }
+            for send in effects.snapshots {
+                let (meta, state) = node.snapshots[&send.index].clone();
+                self.nodes.get_mut(&send.to.0).unwrap().agent.snapshot_arrived(
+                    now,
+                    Incarnation(id),
+                    meta,
+                    state,
+                    &send.frame,
+                );
+                let sender = self.nodes.get_mut(&id).unwrap();
+                sender.agent.snapshot_sent(now, send.to, Delivery::Arrived);
+                return self.carry_out(send.to.0);
+            }
+            if last.is_none() {
+                return;
+            }
+        }
+    }
+
+    fn wait(&mut self, ms: u64) {
+        for _ in 0..ms / 10 {
+            self.clock_ms += 10;
+            let now = self.now();
+            for node in self.nodes.values_mut() {
+                node.agent.tick(now);
+            }
+            self.settle();
+        }
+    }
+
+    fn leader(&self) -> u64 {
+        let leads = |(_, node): &(&u64, &Node)| node.agent.leading_term().is_some();
+        *self.nodes.iter().find(leads).expect("a leader").0
+    }
+
+    /// A node that does not lead.
+    fn follower(&self) -> u64 {
+        let leader = self.leader();
+        *self.nodes.keys().find(|id| **id != leader).expect("a follower")
+    }
+
+    fn send(&mut self, id: u64, event: SessionEvent) -> ReplyTo {
+        let reply = ReplyTo(self.next_reply);
+        self.next_reply += 1;
+        let now = self.now();
+        self.nodes.get_mut(&id).unwrap().agent.step(now, reply, event);
+        self.settle();
+        reply
+    }
+
+    fn answer(&mut self, id: u64, reply: ReplyTo) -> Option<Answer> {
+        self.nodes.get_mut(&id).unwrap().answers.remove(&reply)
+    }
+
+    fn open(&mut self, id: u64) -> At {
+        let reply = self.send(id, SessionEvent::Open(client()));
+        match self.answer(id, reply) {
+            Some(Answer::Opened(key)) => (id, key),
+            other => panic!("{other:?} opens no session"),
+        }
+    }
+
+    fn begin(&mut self, (id, session): At, request: Request) -> ReplyTo {
+        self.send(id, SessionEvent::Request { session, message_id: "1".to_owned(), request })
+    }
+
+    #[track_caller]
+    fn ok(&mut self, at: At, request: Request) {
+        let reply = self.begin(at, request);
+        let answer = self.answer(at.0, reply);
+        assert_eq!(answer, Some(Answer::Ok));
+    }
+
+    #[track_caller]
+    fn error(&mut self, at: At, request: Request) -> crate::netconf::error::RpcError {
+        let reply = self.begin(at, request);
+        match self.answer(at.0, reply) {
+            Some(Answer::Errors(errors)) => errors[0].clone(),
+            other => panic!("{other:?} is no error"),
+        }
+    }
+
+    fn cluster(&mut self, (id, session): At, request: ClusterRequest) -> ReplyTo {
+        let authority = Authority { certificate: vec![1], key: vec![2] };
+        let fresh = Fresh { random: [7; 16], authority: Some(authority) };
+        self.send(id, SessionEvent::Cluster { session, request, fresh })
+    }
+
+    fn set(&self, target: Datastore, leaf: &str, value: Option<&str>) -> Request {
+        set(&self.schema, target, leaf, value)
+    }
+
+    fn running(&self, id: u64) -> String {
+        text(&self.schema, &self.nodes[&id].view.as_ref().unwrap().running)
+    }
+
+    #[track_caller]
+    fn everywhere(&self, expected: &str) {
+        for id in self.nodes.keys() {
+            assert_eq!(self.running(*id), expected, "on node {id}");
+        }
+    }
+
+    /// The node is gone for good; the others notice when its connection breaks.
+    fn kill(&mut self, id: u64) {
+        self.nodes.remove(&id);
+        let now = self.now();
+        for node in self.nodes.values_mut() {
+            node.agent.peer_lost(now, Incarnation(id));
+        }
+        self.settle();
+    }
+
+    fn may_read(&self, id: u64) -> bool {
+        match self.nodes[&id].lease {
+            Lease::Unlimited => true,
+            Lease::Until(end) => end > Timestamp(self.clock_ms),
+        }
+    }
+}
+
+#[test]
+fn every_node_takes_writes_and_shows_them_when_they_are_acknowledged() {
+    let mut cluster = Cluster::new(3);
+    for id in 1..=3 {
+        let at = cluster.open(id);
+        let edit = cluster.set(Datastore::Running, "a", Some(&format!("by-{id}")));
+        cluster.ok(at, edit);
+        let edit = cluster.set(Datastore::Candidate, "b", Some(&id.to_string()));
+        cluster.ok(at, edit);
+        cluster.ok(at, commit(None));
+        cluster.everywhere(&format!("a=by-{id} b={id}"));
+    }
+    assert!((1..=3).all(|id| cluster.may_read(id)));
+}
+
+#[test]
+fn errors_come_back_to_the_node_that_asked() {
+    let mut cluster = Cluster::new(3);
+    let at = {
+        let id = cluster.follower();
+        cluster.open(id)
+    };
+    let edit = cluster.set(Datastore::Running, "b", Some("13"));
+    let error = cluster.error(at, edit);
+    assert_eq!(error.tag, ErrorTag::OperationFailed);
+    assert!(error.path.is_some());
+    cluster.everywhere("");
+}
+
+#[test]
+fn a_lock_on_one_node_holds_on_all_and_ends_with_its_session() {
+    let mut cluster = Cluster::new(3);
+    let (one, two) = (cluster.open(1), cluster.open(2));
+    let lock = || Request::Lock { target: Datastore::Running };
+    cluster.ok(one, lock());
+    let denied = cluster.error(two, lock());
+    assert_eq!(
+        (denied.tag, denied.info),
+        (ErrorTag::LockDenied, vec![ErrorInfo::SessionId(one.1.id.0)])
+    );
+    let edit = cluster.set(Datastore::Running, "a", Some("x"));
+    assert_eq!(cluster.error(two, edit.clone()).tag, ErrorTag::InUse);
+    cluster.ok(one, edit.clone());
+    cluster.send(1, SessionEvent::Ended(one.1));
+    cluster.ok(two, edit);
+    cluster.ok(two, lock());
+}
+
+#[test]
+fn a_session_is_killed_from_another_node() {
+    let mut cluster = Cluster::new(3);
+    let (one, two) = (cluster.open(1), cluster.open(2));
+    cluster.ok(one, Request::Lock { target: Datastore::Running });
+    cluster.ok(two, Request::KillSession { session: one.1.id });
+    assert_eq!(cluster.nodes[&1].ends, [(one.1.id, EndCause::Killed)]);
+    cluster.ok(two, Request::Lock { target: Datastore::Running });
+    let unknown = Request::KillSession { session: SessionId(1 << 30) };
+    assert_eq!(cluster.error(two, unknown).tag, ErrorTag::InvalidValue);
+}
+
+#[test]
+fn a_confirmed_commit_is_confirmed_on_another_node_or_rolled_back_everywhere() {
+    let mut cluster = Cluster::new(3);
+    let (one, two) = (cluster.open(1), cluster.open(2));
+    for confirm in [true, false] {
+        let edit =
+            cluster.set(Datastore::Candidate, "a", Some(if confirm { "kept" } else { "tried" }));
+        cluster.ok(one, edit);
+        cluster.ok(one, confirmed(10, Some("IQ,d4668"), None));
+        if confirm {
+            cluster.ok(two, commit(Some("IQ,d4668")));
+        }
+        cluster.wait(12_000);
+        cluster.everywhere("a=kept");
+    }
+}
+
+#[test]
+fn a_confirmed_commit_survives_its_node_and_the_leader() {
+    let mut cluster = Cluster::new(3);
+    let leader = cluster.leader();
+    let at = cluster.open(leader);
+    let edit = cluster.set(Datastore::Candidate, "a", Some("tried"));
+    cluster.ok(at, edit);
+    cluster.ok(at, confirmed(20, Some("t"), None));
+    cluster.wait(5_000);
+    cluster.kill(leader);
+    cluster.wait(3_000);
+    let other = {
+        let id = cluster.follower();
+        cluster.open(id)
+    };
+    cluster.ok(other, commit(Some("t")));
+    cluster.wait(20_000);
+    cluster.everywhere("a=tried");
+}
+
+#[test]
+fn an_unconfirmed_commit_is_rolled_back_by_the_next_leader_and_not_before_its_time() {
+    let mut cluster = Cluster::new(3);
+    let leader = cluster.leader();
+    let at = cluster.open(leader);
+    let edit = cluster.set(Datastore::Candidate, "a", Some("tried"));
+    cluster.ok(at, edit);
+    cluster.ok(at, confirmed(20, Some("t"), None));
+    cluster.kill(leader);
+    cluster.wait(19_900);
+    cluster.everywhere("a=tried");
+    cluster.wait(500);
+    cluster.everywhere("");
+}
+
+#[test]
+fn what_a_dead_leader_had_acknowledged_is_there_and_writes_go_on() {
+    let mut cluster = Cluster::new(3);
+    let leader = cluster.leader();
+    let at = cluster.open(leader);
+    let edit = cluster.set(Datastore::Running, "a", Some("x"));
+    cluster.ok(at, edit);
+    let at = {
+        let id = cluster.follower();
+        cluster.open(id)
+    };
+    cluster.kill(leader);
+    let edit = cluster.set(Datastore::Running, "b", Some("1"));
+    let reply = cluster.begin(at, edit);
+    assert_eq!(cluster.answer(at.0, reply), None);
+    cluster.wait(600);
+    assert_eq!(cluster.answer(at.0, reply), Some(Answer::Ok));
+    cluster.everywhere("a=x b=1");
+}
+
+#[test]
+fn a_minority_neither_writes_nor_reads() {
+    let mut cluster = Cluster::new(3);
+    let id = cluster.follower();
+    let at = cluster.open(id);
+    for other in (1..=3).filter(|other| *other != id) {
+        cluster.kill(other);
+    }
+    let edit = cluster.set(Datastore::Running, "a", Some("x"));
+    let reply = cluster.begin(at, edit);
+    cluster.wait(1_000);
+    assert!(!cluster.may_read(id));
+    assert_eq!(cluster.answer(id, reply), None);
+    cluster.wait(6_000);
+    let Some(Answer::Errors(errors)) = cluster.answer(id, reply) else { panic!("no errors") };
+    assert_eq!(errors[0].app_tag.as_deref(), Some("quorate:no-leader"));
+}
+
+#[test]
+fn participants_of_every_node_vote() {
+    let mut cluster = Cluster::with(3, |id| vec![registration(u32::try_from(id).unwrap(), 1)]);
+    for verdict in [HookAnswer::No("no room".to_owned()), HookAnswer::Yes] {
+        let at = {
+            let id = cluster.follower();
+            cluster.open(id)
+        };
+        let edit = cluster.set(Datastore::Running, "a", Some("x"));
+        let reply = cluster.begin(at, edit);
+        for round in ["validate", "prepare"] {
+            for id in 1..=3 {
+                let last = round == "prepare" && id == 3;
+                let answer = if last { verdict.clone() } else { HookAnswer::Yes };
+                cluster.hook_says(id, answer);
+            }
+        }
+        match (verdict, cluster.answer(at.0, reply)) {
+            (HookAnswer::Yes, Some(Answer::Ok)) => cluster.everywhere("a=x"),
+            (HookAnswer::No(_), Some(Answer::Errors(errors))) => {
+                assert_eq!(errors[0].app_tag.as_deref(), Some("quorate:refused"));
+                let message = &errors[0].message;
+                assert!(message.contains("node-3") && message.contains("p3"), "{message}");
+                cluster.everywhere("");
+                let aborted = |node: &Node| {
+                    matches!(node.hooks.last(), Some(HookCall { call: Call::Abort, .. }))
+                };
+                assert!(cluster.nodes.values().all(aborted));
+            }
+            (_, other) => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_cluster_grows_by_joining_and_shrinks_by_leaving() {
+    let mut cluster = Cluster::new(1);
+    let at = cluster.open(1);
+    let edit = cluster.set(Datastore::Running, "a", Some("x"));
+    cluster.ok(at, edit);
+    let init =
+        ClusterRequest::Init { name: "lab".to_owned(), address: "192.0.2.1:4000".to_owned() };
+    let reply = cluster.cluster(at, init);
+    assert_eq!(cluster.answer(1, reply), Some(Answer::Ok));
+    for id in 2..=3 {
+        let admission = cluster.admit(id, at);
+        assert_eq!(admission.incarnation, Incarnation(id));
+        cluster.add(id, &[], Vec::new());
+        cluster.connect_all();
+        cluster.wait(3000);
+        assert!(cluster.nodes[&id].ready, "node {id} is not ready");
+        assert_eq!(
+            cluster.nodes[&1].agent.node.conf_state().voters.len(),
+            usize::try_from(id).unwrap()
+        );
+        cluster.everywhere("a=x");
+    }
+    cluster.kill(1);
+    cluster.wait(1000);
+    let at = cluster.open(3);
+    let edit = cluster.set(Datastore::Running, "a", Some("y"));
+    cluster.ok(at, edit);
+    cluster.everywhere("a=y");
+    let reply = cluster.cluster(at, ClusterRequest::Remove { member: Some("node-1".to_owned()) });
+    assert_eq!(cluster.answer(3, reply), Some(Answer::Ok));
+    let leader = cluster.leader();
+    let at = cluster.open(leader);
+    let reply = cluster.cluster(at, ClusterRequest::Remove { member: None });
+    cluster.wait(2000);
+    assert_eq!(cluster.answer(leader, reply), Some(Answer::Ok));
+    assert!(cluster.nodes[&leader].fatal.is_some());
+    cluster.nodes.remove(&leader);
+    let last = cluster.leader();
+    let at = cluster.open(last);
+    let edit = cluster.set(Datastore::Running, "a", Some("z"));
+    cluster.ok(at, edit);
+    assert_eq!(cluster.running(last), "a=z");
+}
+
+#[test]
+fn running_becomes_again_what_it_was_at_a_revision() {
+    let mut cluster = Cluster::new(3);
+    let at = {
+        let id = cluster.follower();
+        cluster.open(id)
+    };
+    for value in ["one", "two", "three"] {
+        let edit = cluster.set(Datastore::Running, "a", Some(value));
+        cluster.ok(at, edit);
+    }
+    let reply = cluster.cluster(at, ClusterRequest::Rollback { revision: 1 });
+    assert_eq!(cluster.answer(at.0, reply), Some(Answer::Ok));
+    cluster.everywhere("a=one");
+    let history = &cluster.nodes[&1].view.as_ref().unwrap().cluster.history;
+    assert_eq!(history[0].comment.as_deref(), Some("rollback to revision 1"));
+    assert_eq!((history[0].revision, &*history[0].user), (4, "admin"));
+    let reply = cluster.cluster(at, ClusterRequest::Rollback { revision: 99 });
+    let Some(Answer::Errors(errors)) = cluster.answer(at.0, reply) else { panic!("no errors") };
+    assert_eq!(errors[0].tag, ErrorTag::InvalidValue);
+}
+
+#[test]
+fn the_outcome_of_a_commit_is_found_on_every_node() {
+    let mut cluster = Cluster::new(3);
+    let at = {
+        let id = cluster.follower();
+        cluster.open(id)
+    };
+    let edit = cluster.set(Datastore::Running, "a", Some("x"));
+    cluster.ok(at, edit);
+    let line = cluster.nodes[&at.0].view.as_ref().unwrap().cluster.history[0].clone();
+    let by_message = TransactionName::Message { session: at.1.id, message_id: "1".to_owned() };
+    for id in 1..=3 {
+        let asking = cluster.open(id);
+        for transaction in [TransactionName::Id(line.transaction.clone()), by_message.clone()] {
+            let reply = cluster.cluster(asking, ClusterRequest::Outcome { transaction });
+            let Some(Answer::Output(output)) = cluster.answer(id, reply) else { panic!("none") };
+            let expected = [("outcome", "committed".to_owned()), ("revision", "1".to_owned())];
+            assert_eq!(output, expected);
+        }
+    }
+}
+
+#[test]
+fn leadership_goes_where_it_is_wanted() {
+    let mut cluster = Cluster::new(3);
+    let to = cluster.follower();
+    let at = {
+        let leader = cluster.leader();
+        cluster.open(leader)
+    };
+    let request = ClusterRequest::TransferLeadership { to: Some(format!("node-{to}")) };
+    let reply = cluster.cluster(at, request);
+    cluster.wait(500);
+    assert_eq!(cluster.answer(at.0, reply), Some(Answer::Ok));
+    assert_eq!(cluster.leader(), to);
+}
+
+#[test]
+fn only_an_administrator_changes_the_cluster() {
+    let mut cluster = Cluster::new(1);
+    let reply = cluster.send(1, SessionEvent::Open(Client { admin: false, ..client() }));
+    let Some(Answer::Opened(session)) = cluster.answer(1, reply) else { panic!("no session") };
+    let reply = cluster.cluster((1, session), ClusterRequest::Token { valid_for_s: 600 });
+    let Some(Answer::Errors(errors)) = cluster.answer(1, reply) else { panic!("no errors") };
+    assert_eq!(errors[0].tag, ErrorTag::AccessDenied);
+}
+
+impl Cluster {
+    /// Answers the newest question of a node.
+    fn hook_says(&mut self, id: u64, answer: HookAnswer) {
+        let node = self.nodes.get_mut(&id).unwrap();
+        let asked = node.hooks.iter().rev().find_map(|hook| match &hook.call {
+            Call::Rewrite { id, .. } | Call::Validate { id, .. } | Call::Prepare { id, .. } => {
+                Some(*id)
+            }
+            Call::Start { .. } | Call::Commit { .. } | Call::Abort => None,
+        });
+        let now = Now { monotonic: Timestamp(self.clock_ms), wall: WallTime(self.clock_ms) };
+        node.agent.hook_answered(now, asked.expect("a question"), answer);
+        self.settle();
+    }
+
+    /// Makes a token and has the node `id` admitted with it, once.
+    fn admit(&mut self, id: u64, at: At) -> Admission {
+        let reply = self.cluster(at, ClusterRequest::Token { valid_for_s: 600 });
+        let Some(Answer::Output(output)) = self.answer(at.0, reply) else { panic!("no token") };
+        assert_eq!(output, [("token", "07".repeat(16))]);
+        let join = JoinRequest {
+            secret: [7; 16],
+            name: format!("node-{id}"),
+            address: format!("192.0.2.{id}:4000"),
+            version: "1".to_owned(),
+            schema_id: self.schema.schema_id,
+        };
+        let reply = self.send(at.0, SessionEvent::Join(join.clone()));
+        let Some(Answer::Admitted(admission)) = self.answer(at.0, reply) else {
+            panic!("not admitted")
+        };
+        let reply =
+            self.send(at.0, SessionEvent::Join(JoinRequest { name: "again".to_owned(), ..join }));
+        assert!(
+            matches!(self.answer(at.0, reply), Some(Answer::Errors(_))),
+            "a token is used once"
+        );
+        *admission
+    }
+}

@@ -82,7 +82,7 @@ impl Agent {
             }
             ClusterRequest::SetPolicy { policy } => RequestBody::Policy(policy),
             ClusterRequest::Outcome { transaction } => {
-                let answer = self.outcome(&transaction)?;
+                let answer = self.outcome(&self.user_of(from.1), &transaction)?;
                 self.answer(from.0, answer);
                 return Ok(());
             }
@@ -122,7 +122,7 @@ impl Agent {
     }
 
     /// What became of a transaction, as far as this node has applied the log.
-    fn outcome(&self, transaction: &TransactionName) -> Result<Answer, RpcError> {
+    fn outcome(&self, user: &str, transaction: &TransactionName) -> Result<Answer, RpcError> {
         let committed = |revision: Revision| {
             Answer::Output(vec![
                 ("outcome", "committed".to_owned()),
@@ -155,10 +155,8 @@ impl Agent {
                 Ok(found(&is_it).map_or_else(|| other("open-or-never"), committed))
             }
             TransactionName::Client(name) => {
-                let is_it = |line: &crate::replication::state::Committed| {
-                    line.transaction.as_ref() == Some(name)
-                };
-                Ok(found(&is_it).map_or_else(|| other("open-or-never"), committed))
+                let line = self.state.named(user, name);
+                Ok(line.map_or_else(|| other("open-or-never"), |line| committed(line.revision)))
             }
         }
     }

@@ -145,6 +145,9 @@ impl Agent {
         match &asked.content {
             Content::Lock(target) => self.evaluate_lock(now, &asked, *target),
             Content::Unlock(target) => self.evaluate_unlock(now, &asked, *target),
+            Content::Change(_) if self.took_place_before(&asked) => {
+                self.unchanged(now, asked.txid());
+            }
             Content::Change(change) => {
                 let evaluated = self
                     .everybody_is_there()
@@ -158,6 +161,14 @@ impl Agent {
             // Neither waits for a slot.
             Content::SessionEnd(_) | Content::Control(_) => {}
         }
+    }
+
+    /// The client has asked for it before under the same name, and the first outcome stands.
+    fn took_place_before(&self, asked: &Asked) -> bool {
+        let (Some(head), Some(name)) = (self.head.state(), &asked.head.transaction) else {
+            return false;
+        };
+        !asked.test_only && head.named(&asked.head.user, name).is_some()
     }
 
     /// What the policy `fully-synchronous` asks for.

@@ -238,6 +238,14 @@ impl State {
         self.revision = Revision(self.revision.0.saturating_add(1));
     }
 
+    /// The commit that `user` gave this name.
+    pub(crate) fn named(&self, user: &str, transaction: &str) -> Option<&Committed> {
+        let is_it = |line: &&Committed| {
+            line.user == user && line.transaction.as_deref() == Some(transaction)
+        };
+        self.history.iter().rev().find(is_it)
+    }
+
     /// The member of that name.
     pub(crate) fn member_named(&self, name: &str) -> Option<&Member> {
         self.members.iter().find(|member| member.name == name)

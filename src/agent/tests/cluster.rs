@@ -29,6 +29,8 @@ struct Cluster {
     network: VecDeque<(u64, ToPeer)>,
     clock_ms: u64,
     next_reply: u64,
+    /// The client's name for the next request.
+    named: Option<String>,
 }
 
 /// A session and the node that it is on.
@@ -73,6 +75,7 @@ impl Cluster {
             network: VecDeque::new(),
             clock_ms: 1000,
             next_reply: 1,
+            named: None,
         };
         let voters: Vec<u64> = (1..=count).collect();
         for id in 1..=count {
@@ -218,7 +221,11 @@ impl Cluster {
     }
 
     fn begin(&mut self, (id, session): At, request: Request) -> ReplyTo {
-        self.send(id, SessionEvent::Request { session, message_id: "1".to_owned(), request })
+        let transaction = self.named.take();
+        self.send(
+            id,
+            SessionEvent::Request { session, message_id: "1".to_owned(), transaction, request },
+        )
     }
 
     #[track_caller]
@@ -240,7 +247,16 @@ impl Cluster {
     fn cluster(&mut self, (id, session): At, request: ClusterRequest) -> ReplyTo {
         let authority = Authority { certificate: vec![1], key: vec![2] };
         let fresh = Fresh { random: [7; 16], authority: Some(authority) };
-        self.send(id, SessionEvent::Cluster { session, request, fresh })
+        self.send(
+            id,
+            SessionEvent::Cluster {
+                session,
+                message_id: "1".to_owned(),
+                transaction: None,
+                request,
+                fresh,
+            },
+        )
     }
 
     fn set(&self, target: Datastore, leaf: &str, value: Option<&str>) -> Request {
@@ -547,6 +563,20 @@ fn the_outcome_of_a_commit_is_found_on_every_node() {
             assert_eq!(output, expected);
         }
     }
+}
+
+#[test]
+fn a_named_transaction_takes_place_once_whichever_node_hears_of_it_again() {
+    let mut cluster = Cluster::new(3);
+    let (one, two) = (cluster.open(1), cluster.open(2));
+    let add = |value: &str| set(&cluster.schema, Datastore::Running, "a", Some(value));
+    let (first, between) = (add("first"), add("between"));
+    cluster.named = Some("change-7".to_owned());
+    cluster.ok(one, first.clone());
+    cluster.ok(one, between);
+    cluster.named = Some("change-7".to_owned());
+    cluster.ok(two, first);
+    cluster.everywhere("a=between");
 }
 
 #[test]

@@ -184,6 +184,31 @@ fn an_outcome_is_found_by_each_name() {
     assert!(error.is("invalid-value"), "{error}");
 }
 
+/// A change can be asked for again until there is an answer.
+#[test]
+fn a_named_change_takes_place_once() {
+    let mut agent = Agent::start();
+    let ask = |session: &mut Session, name: &str| {
+        session.send_message(&format!(
+            "<rpc xmlns=\"{BASE}\" message-id=\"1\" xmlns:q=\"{NS}\" \
+             q:transaction-id=\"{name}\">{}</rpc>",
+            edit_config("running", "", &named("a"))
+        ));
+        session.reply().ok();
+    };
+    let mut session = agent.session();
+    ask(&mut session, "change 1");
+    session.set_running(&named("b"));
+    ask(&mut session, "change 1");
+    session.holds("running", &named("b"));
+    agent.crash();
+    let mut session = agent.session();
+    ask(&mut session, "change 1");
+    session.holds("running", &named("b"));
+    ask(&mut session, "change 2");
+    session.holds("running", &named("a"));
+}
+
 #[test]
 fn a_rollback_is_a_commit_of_its_own() {
     let agent = Agent::start();

@@ -29,6 +29,15 @@ fn the_peers_account_is_the_user() {
     assert_eq!(user, String::from_utf8_lossy(&account.stdout).trim());
 }
 
+/// The variable that tells the agent its socket tells `quorate netconf`, too.
+#[test]
+fn the_socket_can_be_told_by_a_variable() {
+    let agent = Agent::start();
+    let mut command = quorate();
+    command.arg("netconf").env("QUORATE_UNIX", agent.socket());
+    Session::open(Wire::command(&mut command).expect("a process"), Speaks::Base11).close();
+}
+
 /// Only who may open the socket is a user: its mode is the configured one.
 #[test]
 fn the_socket_has_the_configured_mode() {

@@ -315,6 +315,20 @@ fn large_replies_pass_through_ssh() {
     }
 }
 
+/// RFC 4254, 5.2: a session that is refused says why where people see it, and is no success.
+#[test]
+fn a_refused_session_says_why() {
+    let keys = Keys::new();
+    let agent = agent(&keys, "[sessions]\nmax = 2\n");
+    let open = [agent.session(), agent.session()];
+    let key = keys.private("ed25519");
+    let output = run(ssh(&agent, "keys", &key).args(["-s", "127.0.0.1", "netconf"]));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "quorate: 2 sessions are open already\n");
+    open.into_iter().for_each(Session::close);
+}
+
 /// A client that vanishes leaves no lock; a killed session ends its ssh.
 #[test]
 fn lost_and_killed_ssh_sessions_end() {

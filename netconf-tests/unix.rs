@@ -121,6 +121,23 @@ fn quorate_netconf_without_an_agent_says_so() {
     assert_eq!(message.trim().lines().count(), 1, "{message}");
 }
 
+/// A session that the agent refuses is an error, not an empty one.
+#[test]
+fn quorate_netconf_tells_that_it_is_refused() {
+    let file = "[sessions]\nmax = 1\n".to_owned();
+    let agent = Agent::start_with(Settings { file, ..Settings::default() });
+    let first = agent.session();
+    let mut command = quorate();
+    command.arg("netconf").arg("--socket").arg(agent.socket());
+    let output = command.output().expect("a process");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    let message = String::from_utf8(output.stderr).expect("text");
+    assert!(message.contains("refused"), "{message}");
+    assert_eq!(message.trim().lines().count(), 1, "{message}");
+    first.close();
+}
+
 /// The agent's death ends the pipe.
 #[test]
 fn quorate_netconf_ends_with_the_agent() {

@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) variables: Vec<(String, String)>,
     /// What it is told without these.
     pub(crate) given: Given,
+    /// A program and its arguments that run the agent in their own place, like `prlimit`.
+    pub(crate) runner: Vec<String>,
     /// In place of all test modules.
     pub(crate) modules: Option<Vec<String>>,
     /// Whether it listens for SSH as well, on a port of its choice.
@@ -167,7 +169,10 @@ impl Agent {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+        let program = [env!("CARGO_BIN_EXE_quorate").to_owned()];
+        let mut words = self.settings.runner.iter().chain(&program);
+        let mut command = Command::new(words.next().expect("the agent's program"));
+        command.args(words);
         std::fs::write(self.path("quorate.toml"), &self.settings.file).expect("a file");
         command.arg("run");
         if self.settings.given == Given::Flags {

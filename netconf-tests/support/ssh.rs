@@ -81,7 +81,6 @@ async fn carry(
                 drop(incoming.send(data.to_vec()));
             }
         }
-        drop(incoming);
     };
     let writing = async {
         while let Some(bytes) = out.recv().await {
@@ -90,8 +89,12 @@ async fn carry(
             }
         }
         drop(to_server.eof().await);
+        std::future::pending().await
     };
-    tokio::join!(reading, writing);
+    tokio::select! {
+        () = reading => {}
+        () = writing => {}
+    }
 }
 
 /// Where a wire writes.

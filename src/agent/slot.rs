@@ -387,7 +387,7 @@ impl Agent {
             Decided::Unchanged => self.unchanged(now, txid),
             Decided::Refused(error) => self.abort(now, txid, vec![error]),
             Decided::HeadMoved => self.begin(now, asked),
-            Decided::Lost => {}
+            Decided::Lost => self.leading.forget(txid),
         }
         false
     }

@@ -35,7 +35,7 @@ pub(super) enum Decided {
     HeadMoved,
     /// The log does not take it.
     Refused(RpcError),
-    /// This node does not lead any more: the origin gives the request to whoever does.
+    /// This node does not lead any more, or gives leadership away: the origin gives the request to whoever does.
     Lost,
 }
 
@@ -145,7 +145,8 @@ impl Agent {
     /// Proposes what needs no evaluation of data; what the log does not take is refused.
     pub(super) fn propose_asked(&mut self, now: Now, asked: &Asked, body: Body) {
         match self.propose(body) {
-            Ok(_) | Err(NotProposed::NoLeader) => {}
+            Ok(_) => {}
+            Err(NotProposed::NoLeader) => self.leading.forget(asked.txid()),
             Err(error) => {
                 let txid = asked.txid();
                 tracing::warn!(%error, %txid, "a request was not proposed");
@@ -210,7 +211,7 @@ impl Agent {
         let Asked { ref head, .. } = asked;
         let body = Body::SessionEnd { request: head.clone(), session };
         match self.propose(body) {
-            Ok(_) | Err(NotProposed::NoLeader) => {}
+            Ok(_) => {}
             Err(NotProposed::Void) => self.unchanged(now, asked.txid()),
             Err(error) => {
                 tracing::warn!(%error, session = session.id.0, "the end of a session waits");

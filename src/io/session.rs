@@ -141,7 +141,8 @@ impl Service for Sessions {
                 tracing::warn!(user = peer.user, reason, "session refused");
                 return Err(Refusal(reason));
             }
-            Some(Answer::Ok | Answer::Errors(_)) | None => {
+            Some(Answer::Ok | Answer::Errors(_) | Answer::Output(_) | Answer::Admitted(_))
+            | None => {
                 return Err(Refusal("the node stops".to_owned()));
             }
         };

@@ -6,6 +6,7 @@ use super::*;
 use crate::agent::effects::{Lease, ToPeer};
 use crate::agent::event::{Admission, EndCause, Fresh, JoinRequest};
 use crate::base::ids::LogIndex;
+use crate::base::token::JoinToken;
 use crate::netconf::operation::{ClusterRequest, TransactionName};
 use crate::raft::{Delivery, SnapshotMeta};
 use crate::replication::state::Authority;

@@ -37,6 +37,7 @@ mod rfc6241_operations;
 mod rfc6242_framing;
 mod rfc7950_errors;
 mod rfc8525_library;
+mod settings;
 mod ssh;
 mod starting;
 mod unix;

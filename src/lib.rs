@@ -18,6 +18,8 @@ pub(crate) mod netconf;
 )]
 pub(crate) mod raft;
 pub(crate) mod replication;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
 pub(crate) mod storage;
 pub(crate) mod transaction;
 pub(crate) mod xml;

@@ -54,6 +54,21 @@ const ROOMS: &[Room] = &[
         "agent",
         &["base", "yang", "datastore", "netconf", "transaction", "raft", "replication", "api"],
     ),
+    pure(
+        "sim",
+        &[
+            "base",
+            "yang",
+            "datastore",
+            "netconf",
+            "transaction",
+            "raft",
+            "replication",
+            "storage",
+            "api",
+            "agent",
+        ],
+    ),
     shell("io", &["base", "yang", "netconf", "raft", "replication", "storage", "api", "agent"]),
     shell(
         "daemon",

@@ -63,8 +63,8 @@ impl Agent {
                 let authority = fresh
                     .authority
                     .ok_or_else(|| fault::operation_failed("no authority was created"))?;
-                let known = self.parameters.address.clone();
-                let address = if address.is_empty() { known } else { address };
+                let own = self.parameters.address.clone();
+                let address = if address.is_empty() { own } else { address };
                 RequestBody::Init { charter: Charter { name, authority }, address }
             }
             ClusterRequest::Token { valid_for_s } => {
@@ -94,7 +94,7 @@ impl Agent {
                     self,
                     now,
                     from,
-                    Content::Change(Change::Restore(Revision(revision))),
+                    Content::of(Change::Restore(Revision(revision))),
                 );
                 order.comment = Some(format!("rollback to revision {revision}"));
                 self.order(now, order);
@@ -292,7 +292,8 @@ impl Agent {
             | RequestBody::SessionEnd(_) => return,
         };
         match self.propose(body) {
-            Ok(_) | Err(NotProposed::NoLeader) => {}
+            Ok(_) => {}
+            Err(NotProposed::NoLeader) => self.leading.forget(asked.txid()),
             Err(NotProposed::Void) => self.unchanged(now, asked.txid()),
             Err(error) => self.abort(now, asked.txid(), vec![fault::not_proposed(&error)]),
         }
@@ -312,7 +313,8 @@ impl Agent {
         let Arrival { boot, name, address, participants } = arrival;
         let incarnation = txid.incarnation;
         match self.propose(Body::NodeUp { incarnation, boot, name, address, participants }) {
-            Ok(_) | Err(NotProposed::NoLeader | NotProposed::Void) => {}
+            Ok(_) => {}
+            Err(NotProposed::NoLeader | NotProposed::Void) => self.leading.forget(txid),
             Err(error) => self.abort(now, txid, vec![fault::not_proposed(&error)]),
         }
     }
@@ -424,9 +426,9 @@ impl Agent {
     fn propose_seat(&mut self, now: Now, asked: &Asked, seat: SeatChange, change: Seat) {
         let body = Body::Seat { request: asked.head.clone(), change };
         match self.propose_membership(seat, body) {
-            Ok(_) | Err(NotProposed::NoLeader) => {}
-            Err(NotProposed::Refused(why)) => {
-                tracing::debug!(why, "a change of members waits");
+            Ok(_) => {}
+            Err(error @ (NotProposed::NoLeader | NotProposed::Refused(_))) => {
+                tracing::debug!(%error, "a change of members waits");
                 self.leading.forget(asked.txid());
             }
             Err(error) => self.abort(now, asked.txid(), vec![fault::not_proposed(&error)]),

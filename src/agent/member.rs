@@ -151,9 +151,7 @@ impl Agent {
         if known == Some((question.term, question.slot, question.ask)) {
             return;
         }
-        if question.ask == PrepareAsk::Prepare {
-            self.abort_prepared();
-        }
+        self.abort_prepared();
         let concerned = self.participants.concerned(&question.before, &question.after);
         let all = |phase| concerned.iter().map(move |id| (phase, *id));
         let to_ask: VecDeque<(Phase, ParticipantId)> = match question.ask {

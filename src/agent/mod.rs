@@ -14,6 +14,8 @@ mod control;
 mod duties;
 mod fault;
 mod head;
+#[cfg(any(test, feature = "sim"))]
+pub(crate) mod inspect;
 mod leading;
 mod member;
 mod origin;
@@ -327,7 +329,7 @@ impl Agent {
             self.leading.slots.deadline(),
             self.participants.deadline(),
             self.pending_due(),
-            self.ack_due(),
+            self.ack_due(now),
         ];
         due.into_iter().flatten().min()
     }

@@ -14,6 +14,7 @@ use crate::netconf::error::RpcError;
 use crate::replication::entry::RequestHead;
 use crate::replication::message::PeerMessage;
 use crate::replication::state::LockTarget;
+use std::sync::Arc;
 
 /// A request of this node without an outcome.
 #[derive(Debug)]
@@ -142,8 +143,9 @@ impl Agent {
         if pending.stage != Stage::Open || !leads && leader.is_none() {
             return;
         }
-        if let Content::Change(Change::Candidate { candidate, .. }) = &mut pending.asked.content
+        if let Content::Change(change) = &mut pending.asked.content
             && !leads
+            && let Change::Candidate { candidate, .. } = Arc::make_mut(change)
             && candidate.base().0 < self.state.revision
         {
             // The leader remembers some revisions only: the candidate is brought as near to it as this node is.
@@ -179,6 +181,15 @@ impl Agent {
         }
     }
 
+    /// It is in the log. In a cluster of one nobody is going to be given it again, so that it need not stay in memory.
+    pub(super) fn logged(&mut self, txid: TxId) {
+        if self.peers.alone
+            && let Some(pending) = self.pending.get_mut(&txid)
+        {
+            pending.asked.content = Content::Logged;
+        }
+    }
+
     /// Another leader, or another term, or the connection to it is new: everything without an outcome again.
     pub(super) fn give_all(&mut self, now: Now) {
         let open: Vec<TxId> = self.pending.keys().copied().collect();
@@ -201,7 +212,7 @@ impl Agent {
         };
         let txids: Vec<TxId> = self.pending.keys().copied().collect();
         for txid in txids {
-            let Some(pending) = self.pending.get(&txid) else { continue };
+            let Some(pending) = self.pending.get_mut(&txid) else { continue };
             match pending.stage {
                 Stage::Open if waited(pending) && pending.reply.is_some() => {
                     let errors = if pending.term == Term(0) {
@@ -212,6 +223,8 @@ impl Agent {
                     self.fail(now, txid, errors);
                 }
                 Stage::Open if now.monotonic.ms_since(pending.given) >= RESEND_MS => {
+                    // Also where nobody leads: the next try is a while from now.
+                    pending.given = now.monotonic;
                     self.give(now, txid);
                 }
                 Stage::Applied(_, until) if now.monotonic >= until => {
@@ -316,7 +329,7 @@ impl Agent {
 
     pub(super) fn fail(&mut self, now: Now, txid: TxId, errors: Vec<RpcError>) {
         let Some(pending) = self.pending.remove(&txid) else { return };
-        if let Content::Change(Change::Initial(_)) = pending.asked.content {
+        if let Some(Change::Initial(_)) = pending.asked.content.change() {
             let why = self.first(&errors);
             return self.give_up(format!("the initial configuration is refused: {why}"));
         }
@@ -358,9 +371,11 @@ impl Agent {
     pub(super) fn is_ending(&self, session: SessionKey) -> bool {
         let ends = |pending: &Pending| match &pending.asked.content {
             Content::SessionEnd(ended) => *ended == session,
-            Content::Change(_) | Content::Lock(_) | Content::Unlock(_) | Content::Control(_) => {
-                false
-            }
+            Content::Change(_)
+            | Content::Lock(_)
+            | Content::Unlock(_)
+            | Content::Control(_)
+            | Content::Logged => false,
         };
         self.pending.values().any(ends)
     }

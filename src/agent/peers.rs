@@ -362,11 +362,12 @@ impl Agent {
     }
 
     /// When the next member falls out of reach for which somebody waits.
-    pub(super) fn ack_due(&self) -> Option<Timestamp> {
+    pub(super) fn ack_due(&self, now: Now) -> Option<Timestamp> {
         if !self.has_acks() {
             return None;
         }
-        self.peers.contacts.values().map(|contact| out_of_reach(contact.leased)).min()
+        let due = self.peers.contacts.values().map(|contact| out_of_reach(contact.leased));
+        due.filter(|due| *due > now.monotonic).min()
     }
 
     /// This node leads from now on: every member may still hold a lease of the leader before.

@@ -1,7 +1,7 @@
 //! The task of one session: moves bytes between a transport and the machine, and asks the agent for it.
 
 use super::handle::{AgentHandle, NoLease};
-use super::service::{Peer, Service};
+use super::service::{Peer, Refusal, Service};
 use super::shutdown::Shutdown;
 use super::{clock, random};
 use crate::agent::event::{Answer, Client, EndCause, Fresh, SessionEvent};
@@ -112,7 +112,13 @@ impl Sessions {
 }
 
 impl Service for Sessions {
-    async fn serve<R, W, G>(&self, peer: Peer, reader: R, writer: W, gone: G) -> EndCause
+    async fn serve<R, W, G>(
+        &self,
+        peer: Peer,
+        reader: R,
+        writer: W,
+        gone: G,
+    ) -> Result<EndCause, Refusal>
     where
         R: AsyncRead + Unpin + Send,
         W: AsyncWrite + Unpin + Send,
@@ -131,9 +137,13 @@ impl Service for Sessions {
         let mut ends = self.agent.ends();
         let key = match self.agent.ask(SessionEvent::Open(client)).await {
             Some(Answer::Opened(key)) => key,
-            answer => {
-                tracing::warn!(user = peer.user, ?answer, "session refused");
-                return EndCause::Dropped;
+            Some(Answer::Refused(reason)) => {
+                tracing::warn!(user = peer.user, reason, "session refused");
+                return Err(Refusal(reason));
+            }
+            Some(Answer::Ok | Answer::Errors(_) | Answer::Output(_) | Answer::Admitted(_))
+            | None => {
+                return Err(Refusal("the node stops".to_owned()));
             }
         };
         let (session, user) = (key.id.0, &peer.user);
@@ -161,7 +171,7 @@ impl Service for Sessions {
             self.server.statistics.session_dropped();
         }
         self.end(key, cause).await;
-        cause
+        Ok(cause)
     }
 }
 

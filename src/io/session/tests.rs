@@ -6,7 +6,7 @@ use crate::agent::event::{Answer, End, EndCause, SessionEvent};
 use crate::base::ids::{Incarnation, SessionId, SessionKey};
 use crate::base::time::Timestamp;
 use crate::io::handle::{AgentHandle, Question, ReadLease};
-use crate::io::service::{Peer, Service};
+use crate::io::service::{Peer, Refusal, Service};
 use crate::io::shutdown::{self, ShutdownSender};
 use crate::netconf::error::{ErrorTag, ErrorType, RpcError};
 use crate::netconf::operation::{ClusterRequest, Request};
@@ -30,7 +30,7 @@ struct World {
     gone: Option<oneshot::Sender<()>>,
     stop: ShutdownSender,
     lease: Arc<ReadLease>,
-    session: JoinHandle<EndCause>,
+    session: JoinHandle<Result<EndCause, Refusal>>,
 }
 
 fn limits() -> SessionLimits {
@@ -105,7 +105,7 @@ impl World {
         let ended = self.answer(Answer::Ok).await;
         let SessionEvent::Ended(session) = ended else { panic!("{ended:?}") };
         assert_eq!(session, KEY);
-        assert_eq!(self.session.await.unwrap(), expected);
+        assert_eq!(self.session.await.unwrap(), Ok(expected));
         assert!(self.questions.recv().await.is_none(), "nothing more is asked");
     }
 }
@@ -196,7 +196,7 @@ async fn a_refused_session_gets_no_hello() {
     let mut world = start(limits());
     world.answer(Answer::Refused("too many".to_owned())).await;
     assert_eq!(world.client.read(&mut [0; 8]).await.unwrap(), 0);
-    assert_eq!(world.session.await.unwrap(), EndCause::Dropped);
+    assert_eq!(world.session.await.unwrap(), Err(Refusal("too many".to_owned())));
     assert!(world.questions.recv().await.is_none());
 }
 
@@ -298,7 +298,7 @@ async fn an_agent_that_is_gone_ends_the_session() {
     let (_, reply) = world.questions.recv().await.unwrap();
     drop(reply);
     drop(world.questions);
-    assert_eq!(world.session.await.unwrap(), EndCause::Dropped);
+    assert_eq!(world.session.await.unwrap(), Ok(EndCause::Dropped));
 }
 
 #[tokio::test]

@@ -1,0 +1,47 @@
+//! What a simulation looks at.
+
+use super::Agent;
+use crate::base::ids::Term;
+use crate::base::time::Now;
+use crate::raft::LogPosition;
+use crate::replication::state::State;
+
+/// An agent from outside.
+pub(crate) struct Inspection<'a> {
+    pub(crate) applied: LogPosition,
+    /// What the log has made up to there.
+    pub(crate) state: &'a State,
+    /// The term in which it leads.
+    pub(crate) leads: Option<Term>,
+    /// It leads and has applied everything before its term.
+    pub(crate) decides: bool,
+    /// Requests that have no outcome yet.
+    pub(crate) pending: usize,
+}
+
+impl Agent {
+    /// What its thread is to be woken for, and when.
+    pub(crate) fn why_awake(&self, now: Now) -> String {
+        format!(
+            "now {:?}, tick {:?}, rollback {:?}, slot {:?}, participant {:?}, pending {:?}, ack {:?}",
+            now.monotonic,
+            self.tick_due(),
+            self.rollback_due(now),
+            self.leading.slots.deadline(),
+            self.participants.deadline(),
+            self.pending_due(),
+            self.ack_due(now)
+        )
+    }
+
+    /// What it knows at this moment.
+    pub(crate) fn inspect(&self) -> Inspection<'_> {
+        Inspection {
+            applied: LogPosition { index: self.applied, term: self.applied_term },
+            state: &self.state,
+            leads: self.node.is_leader().then(|| self.node.term()),
+            decides: self.head.state().is_some(),
+            pending: self.pending.len(),
+        }
+    }
+}

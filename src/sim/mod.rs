@@ -1,0 +1,198 @@
+//! The simulator: whole nodes, network, disks, clocks and clients of one seed, in virtual time.
+//!
+//! Things go wrong for a while; then everything is healed, and must come to rest. At every step the properties of
+//! `ha.md` are checked that can be seen from outside and from the agents' states. `src/ARCHITECTURE.md` says more.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "a simulation ends where something is wrong, and is never shipped"
+)]
+
+mod clients;
+mod engine;
+mod faults;
+mod history;
+mod journal;
+mod model;
+mod network;
+mod node;
+mod oracle;
+mod participants;
+mod trace;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+pub use model::Model;
+pub use oracle::{Counts, Violation};
+pub use trace::Sink;
+
+use crate::base::rules::{Rule, Rules};
+use node::Node;
+use oracle::ensure;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use world::{Event, MS, Phase, World};
+
+/// From here on things go wrong.
+const CALM_US: u64 = 1_500 * MS;
+/// Ten election timeouts. Clients go on for so long when nothing goes wrong any more; then there is a leader (L1).
+const HEALED_US: u64 = 5_000 * MS;
+/// After this time without faults every request has an outcome (L2, L7).
+const QUIET_US: u64 = 20_000 * MS;
+/// After this time a write and a read succeed on a node (L4).
+const PROBE_US: u64 = 5_000 * MS;
+
+/// What to simulate.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How many nodes.
+    pub nodes: usize,
+    rules: Rules,
+}
+
+impl Options {
+    /// So many nodes, and all rules in force.
+    pub fn new(nodes: usize) -> Self {
+        Self { nodes, rules: Rules::default() }
+    }
+
+    /// With a bug: without the rule of this name; none if there is no such rule.
+    pub fn planted(self, name: &str) -> Option<Self> {
+        let rule = Rule::ALL.iter().find(|rule| rule.name() == name)?;
+        Some(Self { rules: Rules::without(*rule), ..self })
+    }
+}
+
+/// The names of the rules that can be taken away.
+pub fn planted_names() -> impl Iterator<Item = &'static str> {
+    Rule::ALL.iter().map(|rule| rule.name())
+}
+
+/// How a simulation ended.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The same for the same seed.
+    pub trace: String,
+    /// When it ended, in milliseconds of virtual time.
+    pub time_ms: u64,
+    /// How much happened.
+    pub counts: Counts,
+    /// What went wrong.
+    pub violation: Option<Violation>,
+}
+
+/// Simulates the world of a seed. A panic of a node is a violation too.
+pub fn simulate(seed: u64, options: Options, model: &Model, sink: Option<Sink>) -> Report {
+    let mut world = World::new(seed, options.nodes, (model, options.rules), sink);
+    let outcome = catch_unwind(AssertUnwindSafe(|| world.live()));
+    let violation = match outcome {
+        Ok(Ok(())) => None,
+        Ok(Err(violation)) => Some(violation),
+        Err(payload) => {
+            let text = payload.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| payload.downcast_ref::<&str>().map(|&text| text.to_owned()));
+            Some(Violation::new("panic", text.unwrap_or_default()))
+        }
+    };
+    if let Some(violation) = &violation {
+        world.say(format_args!("{}: {}", violation.property, violation.what));
+    }
+    Report {
+        trace: world.digest().to_string(),
+        time_ms: world.time / MS,
+        counts: world.oracle.counts,
+        violation,
+    }
+}
+
+impl World {
+    /// From the first start to the last read.
+    fn live(&mut self) -> Result<(), Violation> {
+        for n in 0..self.nodes.len() {
+            let wait = self.chance.below(100 * MS);
+            self.after(wait, Event::Start(n));
+        }
+        for c in 0..self.clients.len() {
+            let wait = self.chance.below(CALM_US);
+            self.act_soon(c, wait);
+        }
+        self.after(CALM_US, Event::Fault);
+        let trouble = 4_000 * MS + self.chance.below(6_000 * MS);
+        self.run_until(CALM_US + trouble)?;
+        self.phase = Phase::Healed;
+        self.heal()?;
+        self.run_until(self.time + HEALED_US)?;
+        ensure("L1", self.nodes.iter().any(Node::decides), || "nobody leads".to_owned())?;
+        self.come_to_rest()?;
+        self.probe_all()?;
+        self.converge()?;
+        self.oracle.conclude()
+    }
+
+    /// All that was asked has an outcome (L2), and no confirmed commit is left (L7).
+    fn come_to_rest(&mut self) -> Result<(), Violation> {
+        self.phase = Phase::Quiet;
+        let end = self.time + QUIET_US;
+        while let Some(what) = self.unrest() {
+            ensure("L2", self.time < end, || what)?;
+            self.run_until(self.time + 50 * MS)?;
+        }
+        Ok(())
+    }
+
+    fn unrest(&self) -> Option<String> {
+        let client = self.clients.iter().position(|client| !client.is_idle());
+        if let Some(c) = client {
+            return Some(format!("client {c} waits: {:?}", self.clients[c].waits()));
+        }
+        if self.oracle.history.is_pending() {
+            return Some("a confirmed commit is still pending".to_owned());
+        }
+        self.nodes.iter().enumerate().find_map(|(n, node)| {
+            let Some(life) = &node.life else { return Some(format!("{n} is down")) };
+            let pending = life.agent.inspect().pending;
+            (pending > 0 || !life.ready || life.holds_prepared())
+                .then(|| format!("{n} has {pending} requests open, is ready: {}", life.ready))
+        })
+    }
+
+    /// A fresh write and a read succeed on each node (L1, L4).
+    fn probe_all(&mut self) -> Result<(), Violation> {
+        self.phase = Phase::Probe;
+        for n in 0..self.nodes.len() {
+            let (before, end) = (self.oracle.counts, self.time + PROBE_US);
+            let done = |counts: Counts| {
+                // The edit and the close.
+                counts.acknowledged >= before.acknowledged + 2 && counts.reads > before.reads
+            };
+            while !done(self.oracle.counts) {
+                ensure("L4", self.time < end, || format!("no write and read at {n}"))?;
+                if self.clients[0].is_idle() {
+                    self.probe(0, n);
+                }
+                self.run_until(self.time + 20 * MS)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Everybody has everything (L3). That it is the same was seen with each entry.
+    fn converge(&mut self) -> Result<(), Violation> {
+        let end = self.time + PROBE_US;
+        loop {
+            let last = self.oracle.history.len();
+            let applied = |n: usize| {
+                let life = self.nodes[n].life.as_ref();
+                life.map_or(0, |life| life.agent.inspect().applied.index.0)
+            };
+            let behind = (0..self.nodes.len()).find(|n| applied(*n) != last);
+            let Some(n) = behind else { return Ok(()) };
+            ensure("L3", self.time < end, || format!("{n} has applied {} of {last}", applied(n)))?;
+            self.run_until(self.time + 50 * MS)?;
+        }
+    }
+}

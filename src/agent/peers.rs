@@ -78,6 +78,11 @@ impl Peers {
         self.connected.contains(&member) && self.contacts.contains_key(&member)
     }
 
+    /// The members to which a connection is there.
+    pub(super) fn connected(&self) -> &BTreeSet<Incarnation> {
+        &self.connected
+    }
+
     /// How many ms ago each member was heard, as far as this leader knows.
     pub(super) fn heard_all(&self, now: Now) -> BTreeMap<Incarnation, u64> {
         let ago = |contact: &Contact| now.monotonic.ms_since(contact.heard);
@@ -137,6 +142,7 @@ impl Agent {
     /// A connection is there: both say who they are, and what was on its way is given again.
     pub(super) fn greet(&mut self, now: Now, peer: Incarnation) {
         self.peers.connected.insert(peer);
+        self.view_is_stale = true;
         let you_acked = LogPosition {
             index: self.node.matched(peer).unwrap_or_default(),
             term: self.node.term(),
@@ -153,6 +159,7 @@ impl Agent {
     /// The connection broke: a hint that a leader is gone, never a proof (ha.md).
     pub(super) fn lose(&mut self, peer: Incarnation) {
         self.peers.connected.remove(&peer);
+        self.view_is_stale = true;
         self.node.unreachable(peer);
         if self.node.leader() == Some(peer) && !self.node.is_leader() {
             self.node.forget_leader();

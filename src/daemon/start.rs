@@ -9,6 +9,7 @@ use crate::api::hook::ParticipantId;
 use crate::api::participant::{Participant, Registration};
 use crate::base::ids::{Boot, ClusterId, Incarnation, Lineage};
 use crate::base::limits::PARTICIPANTS_MAX;
+use crate::base::rules::Rules;
 use crate::datastore::edit::Edit;
 use crate::datastore::store::{Datastores, Presence, RunningAccess};
 use crate::io::disk::RealDisk;
@@ -69,6 +70,7 @@ pub(crate) fn start(
         sessions_max: configuration.sessions.max,
         initial,
         participants: registrations,
+        rules: Rules::default(),
     };
     let mut agent = Agent::new(parameters, node, state, base);
     agent.set_storage(storage);

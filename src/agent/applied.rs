@@ -77,7 +77,11 @@ impl Agent {
             }
             None => match Entry::decode(bytes) {
                 Ok(entry) => {
-                    let knowledge = Knowledge { schema: &self.parameters.schema, result: None };
+                    let knowledge = Knowledge {
+                        schema: &self.parameters.schema,
+                        result: None,
+                        rules: self.parameters.rules,
+                    };
                     let (state, applied) = apply(&self.state, position, &entry, knowledge);
                     self.state = state;
                     (entry, applied)

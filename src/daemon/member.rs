@@ -5,6 +5,7 @@ use super::configuration::{Configuration, Join, LocalData};
 use super::start::{FOUNDER, recovered_state};
 use crate::agent::effects::PeerAddress;
 use crate::base::ids::{Boot, ClusterId, Lineage, Revision};
+use crate::base::rules::Rules;
 use crate::base::token::JoinToken;
 use crate::io::peer::authority::{Credentials, MemberName, fingerprint};
 use crate::io::peer::join::{Applicant, Joined, join};
@@ -161,7 +162,8 @@ impl Place<'_> {
                 continue;
             }
             let position = Position { index: entry.index, term: entry.term };
-            let knowledge = Knowledge { schema: self.schema, result: None };
+            let knowledge =
+                Knowledge { schema: self.schema, result: None, rules: Rules::default() };
             let (next, applied) = apply(&state, position, &Entry::decode(&entry.data)?, knowledge);
             if let Applied::Diverged { .. } | Applied::Unreadable(_) = applied {
                 anyhow::bail!("log entry {} does not fit the models", entry.index);

@@ -11,6 +11,7 @@ use crate::api::hook::{CallId, HookAnswer, ParticipantId};
 use crate::api::participant::{Participant, Registration};
 use crate::base::ids::{Incarnation, LogIndex};
 use crate::base::limits::PARTICIPANTS_MAX;
+use crate::base::rules::Rules;
 use crate::base::time::Timestamp;
 use crate::datastore::edit::Edit;
 use crate::datastore::store::{Datastores, Presence, RunningAccess};
@@ -90,6 +91,7 @@ pub(crate) fn start(
         sessions_max: configuration.sessions.max,
         initial,
         participants: registrations,
+        rules: Rules::default(),
     };
     let mut agent = Agent::new(parameters, node, state, base);
     agent.set_storage(storage);

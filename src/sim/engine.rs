@@ -164,6 +164,7 @@ impl World {
             sessions_max: 64,
             initial: None,
             participants: participants.iter().map(Scripted::registration).collect(),
+            rules: self.rules,
         }
     }
 

@@ -4,6 +4,7 @@
 use super::model::Model;
 use super::oracle::{Violation, ensure};
 use crate::base::ids::{Incarnation, LogIndex, Revision, SessionKey, Term, TxId};
+use crate::base::rules::Rules;
 use crate::raft::{EntryKind, LogEntry, LogPosition};
 use crate::replication::apply::{Applied, Knowledge, Position, apply};
 use crate::replication::entry::{Body, Decision, Entry, RequestHead};
@@ -152,7 +153,8 @@ impl History {
         let entry = Entry::decode(&raw.data)
             .map_err(|error| Violation::new("S14", format!("entry {}: {error}", raw.index)))?;
         let position = Position { index: raw.index, term: raw.term };
-        let knowledge = Knowledge { schema: &self.model.schema, result: None };
+        let knowledge =
+            Knowledge { schema: &self.model.schema, result: None, rules: Rules::default() };
         let (after, applied) = apply(before, position, &entry, knowledge);
         match applied {
             Applied::Done(_) => {}

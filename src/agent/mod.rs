@@ -281,11 +281,10 @@ impl Agent {
         &mut self,
         now: Now,
         from: Incarnation,
-        meta: SnapshotMeta,
-        state: State,
+        snapshot: (SnapshotMeta, State),
         frame: &[u8],
     ) {
-        self.incoming = Some((meta, state));
+        self.incoming = Some(snapshot);
         self.consensus_came(from, frame);
         self.look_around(now);
     }

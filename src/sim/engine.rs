@@ -336,6 +336,7 @@ impl World {
         for call in std::mem::take(&mut effects.hooks) {
             self.call(n, call)?;
         }
+        self.nodes[n].life.as_ref().map_or(Ok(()), Life::check_prepared)?;
         if self.dies_at(n, Boundary::Shown)? {
             return Ok(());
         }

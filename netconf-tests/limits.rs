@@ -1,12 +1,14 @@
 //! Everything that can grow has a bound (RFC 6241, appendix A: too-big, resource-denied), and hostile input costs
 //! the session that sends it, nobody else.
 
-use crate::support::agent::{Agent, Settings};
+use crate::support::agent::{Agent, PASSWORD, PASSWORD_HASH, Settings, Ssh};
 use crate::support::eventually;
 use crate::support::session::{END_OF_MESSAGE, Session, Speaks};
+use crate::support::ssh::Client;
 use crate::support::wire::Wire;
 use crate::support::xml::BASE;
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -23,6 +25,11 @@ fn resident(pid: u32) -> u64 {
     let kilobytes: u64 =
         line.trim().trim_end_matches("kB").trim().parse().expect("a number of kilobytes");
     kilobytes * 1024
+}
+
+/// Descriptors that a process has open.
+fn open_files(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).expect("a process").count()
 }
 
 /// Sessions beyond the limit are refused, and a place that becomes free is given again.
@@ -49,6 +56,51 @@ fn sessions_beyond_the_limit_are_refused() {
         wire.until(END_OF_MESSAGE.as_bytes()).map(|_| wire)
     });
     drop(replacement);
+}
+
+/// The sessions of the default are open at once over SSH, with more connections than the usual soft limit of descriptors
+/// allows. Each is served, in little memory; one more is refused; when they have ended there is room again.
+#[test]
+fn a_thousand_ssh_sessions_are_served_at_once() {
+    const CONNECTIONS: usize = 512;
+    const SESSIONS: usize = 2 * CONNECTIONS;
+    const SESSION_BYTES: u64 = 150_000;
+    let agent = Agent::start_with(Settings {
+        file: format!("[[users]]\nname = \"admin\"\npassword-hash = {PASSWORD_HASH:?}\n"),
+        ssh: Ssh::On,
+        runner: ["prlimit", "--nofile=256:4096"].map(str::to_owned).to_vec(),
+        ..Settings::default()
+    });
+    let port = agent.ssh_port();
+    let connect = || {
+        let mut client = Client::connect(port, Ipv4Addr::LOCALHOST);
+        assert!(client.password("admin", PASSWORD));
+        client
+    };
+    let late = connect();
+    Session::open(late.netconf(), Speaks::Base11).close();
+    let (files, memory) = (open_files(agent.pid()), resident(agent.pid()));
+    let clients: Vec<Client> = (0..CONNECTIONS).map(|_| connect()).collect();
+    let mut sessions: Vec<Session> = (clients.iter().chain(&clients))
+        .map(|client| Session::open(client.netconf(), Speaks::Base11))
+        .collect();
+    assert_eq!(sessions.len(), SESSIONS);
+    for session in &mut sessions {
+        session.request(GET).data();
+    }
+    let grown = resident(agent.pid()).saturating_sub(memory);
+    assert!(grown < SESSIONS as u64 * SESSION_BYTES, "{grown} bytes for {SESSIONS} sessions");
+    late.netconf().closes();
+    agent.connect().closes();
+    let lost = sessions.split_off(CONNECTIONS);
+    sessions.into_iter().for_each(Session::close);
+    let mut sessions: Vec<Session> =
+        clients.iter().map(|client| Session::open(client.netconf(), Speaks::Base10)).collect();
+    late.netconf().closes();
+    sessions.iter_mut().for_each(|session| session.ok("<close-session/>"));
+    drop((lost, clients));
+    eventually("all connections are closed", || (open_files(agent.pid()) <= files).then_some(()));
+    Session::open(late.netconf(), Speaks::Base11).close();
 }
 
 /// A connection that says nothing is closed when the time for its hello is over.
@@ -231,16 +283,14 @@ fn sessions_leave_nothing_behind() {
             }
         }
     };
-    let open_files = || {
-        let directory = format!("/proc/{}/fd", agent.pid());
-        std::fs::read_dir(directory).expect("a process").count()
-    };
     round();
-    let (files, memory) = (open_files(), resident(agent.pid()));
+    let (files, memory) = (open_files(agent.pid()), resident(agent.pid()));
     for _ in 0..5 {
         round();
     }
-    eventually("all connections are closed", || (open_files() <= files + 2).then_some(()));
+    eventually("all connections are closed", || {
+        (open_files(agent.pid()) <= files + 2).then_some(())
+    });
     let after = resident(agent.pid());
     assert!(after < memory + (32 << 20), "{memory} bytes before, {after} after");
 }

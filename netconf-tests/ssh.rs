@@ -1,11 +1,14 @@
-//! RFC 6242 over SSH (RFC 4252 to 4254), with OpenSSH's client.
+//! RFC 6242 over SSH (RFC 4252 to 4254), with OpenSSH's client where what it does matters.
 
 use crate::support::agent::{Agent, PASSWORD, PASSWORD_HASH, Settings, Ssh};
 use crate::support::session::{Session, Speaks};
+use crate::support::ssh::Client;
 use crate::support::wire::Wire;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// Keys of a user, made for one test.
 pub(crate) struct Keys {
@@ -135,6 +138,42 @@ fn a_user_logs_in_with_a_password() {
             assert_eq!(run(&mut command).status.code(), Some(255), "{method} with {password:?}");
         }
     }
+}
+
+/// Whoever guesses passwords waits, on whatever connection; a key, and everybody else, does not. The right password
+/// ends the waiting.
+#[test]
+fn a_source_that_guesses_passwords_waits() {
+    const GUESSES: u32 = 6;
+    // Two failures are free, then it is a quarter of a second, and twice as long with each one more.
+    const DELAY: Duration = Duration::from_millis(250 << (GUESSES - 3));
+    let keys = Keys::new();
+    let agent = agent(&keys, "");
+    let port = agent.ssh_port();
+    let source = Ipv4Addr::LOCALHOST;
+    let other_source = Ipv4Addr::new(127, 0, 0, 2);
+    let guess = || Client::connect(port, source).password("pass", "wrong");
+    let began = Instant::now();
+    // All at once, so that few of them wait.
+    std::thread::scope(|scope| {
+        let guesses: Vec<_> = (0..GUESSES).map(|_| scope.spawn(guess)).collect();
+        assert!(guesses.into_iter().all(|guess| !guess.join().expect("a guess")));
+    });
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| Client::connect(port, source).password("pass", PASSWORD));
+        let mut other = Client::connect(port, other_source);
+        assert!(other.password("pass", PASSWORD));
+        Session::open(other.netconf(), Speaks::Base11).close();
+        assert!(Client::connect(port, source).key("keys", &keys.private("ed25519")));
+        assert!(!waiting.is_finished(), "others logged in while it waits");
+        assert!(waiting.join().expect("an attempt"), "it waits, and is not locked out");
+    });
+    assert!(began.elapsed() >= DELAY, "{:?}", began.elapsed());
+    let again = Instant::now();
+    assert!(!guess());
+    assert!(Client::connect(port, source).password("pass", PASSWORD));
+    // With what was before the delay would be twice as long.
+    assert!(again.elapsed() < 2 * DELAY, "forgotten, but it took {:?}", again.elapsed());
 }
 
 /// Nothing but the subsystem is there: no shell, no command, no terminal, no other subsystem, no forwarding.
@@ -274,6 +313,20 @@ fn large_replies_pass_through_ssh() {
         session.wire.closes();
         assert_eq!(session.wire.exit_code(), Some(0));
     }
+}
+
+/// RFC 4254, 5.2: a session that is refused says why where people see it, and is no success.
+#[test]
+fn a_refused_session_says_why() {
+    let keys = Keys::new();
+    let agent = agent(&keys, "[sessions]\nmax = 2\n");
+    let open = [agent.session(), agent.session()];
+    let key = keys.private("ed25519");
+    let output = run(ssh(&agent, "keys", &key).args(["-s", "127.0.0.1", "netconf"]));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "quorate: 2 sessions are open already\n");
+    open.into_iter().for_each(Session::close);
 }
 
 /// A client that vanishes leaves no lock; a killed session ends its ssh.

@@ -29,6 +29,15 @@ fn the_peers_account_is_the_user() {
     assert_eq!(user, String::from_utf8_lossy(&account.stdout).trim());
 }
 
+/// The variable that tells the agent its socket tells `quorate netconf`, too.
+#[test]
+fn the_socket_can_be_told_by_a_variable() {
+    let agent = Agent::start();
+    let mut command = quorate();
+    command.arg("netconf").env("QUORATE_UNIX", agent.socket());
+    Session::open(Wire::command(&mut command).expect("a process"), Speaks::Base11).close();
+}
+
 /// Only who may open the socket is a user: its mode is the configured one.
 #[test]
 fn the_socket_has_the_configured_mode() {
@@ -110,6 +119,23 @@ fn quorate_netconf_without_an_agent_says_so() {
     let message = String::from_utf8(output.stderr).expect("text");
     assert!(message.contains("nobody"), "{message}");
     assert_eq!(message.trim().lines().count(), 1, "{message}");
+}
+
+/// A session that the agent refuses is an error, not an empty one.
+#[test]
+fn quorate_netconf_tells_that_it_is_refused() {
+    let file = "[sessions]\nmax = 1\n".to_owned();
+    let agent = Agent::start_with(Settings { file, ..Settings::default() });
+    let first = agent.session();
+    let mut command = quorate();
+    command.arg("netconf").arg("--socket").arg(agent.socket());
+    let output = command.output().expect("a process");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    let message = String::from_utf8(output.stderr).expect("text");
+    assert!(message.contains("refused"), "{message}");
+    assert_eq!(message.trim().lines().count(), 1, "{message}");
+    first.close();
 }
 
 /// The agent's death ends the pipe.

@@ -2,12 +2,13 @@
 //! work is small (no XML is parsed, only framing, `<ok/>` and `<rpc-error>` are looked for), so that the server's
 //! dominates what is measured.
 //!
-//! `load (--unix PATH | --exec COMMAND) [--wait] TASK [--entries N] [--reps N] [--sessions N] [--seconds N]` prints
-//! one JSON object. Times are milliseconds, sizes bytes.
+//! `load (--unix PATH | --exec COMMAND) [--wait] TASK [--entries N] [--reps N] [--sessions N] [--seconds N] [--port N]
+//! [--bytes N]` prints one JSON object. Times are milliseconds, sizes bytes.
 //!
 //! Tasks: `fill-running`, `fill-candidate` (one edit-config with N entries), `get` (one entry by its key), `all` (the
 //! whole list), `edit` (one entry of running), `commit` (one entry of the candidate, and commit), `connect` (from
-//! connect to close), `read`, `write` (operations a second in some sessions), `clear`, `floor` (what the machine does).
+//! connect to close), `read`, `write` (operations a second in some sessions), `clear`, `floor` (what the machine does),
+//! `alone` (a reply of N bytes from a bare SSH server on port N, which is started for it and is the target).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,6 +20,8 @@
     clippy::disallowed_methods,
     reason = "a tool ends where something is wrong, and measures by the clock"
 )]
+
+mod russh_alone;
 
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
@@ -47,6 +50,8 @@ struct Options {
     reps: usize,
     sessions: usize,
     seconds: f64,
+    port: u16,
+    bytes: usize,
 }
 
 #[derive(Clone)]
@@ -70,6 +75,7 @@ fn main() {
         "write" => throughput(&options, write_step),
         "clear" => clear(&options),
         "floor" => floor(&options),
+        "alone" => alone(&options),
         other => panic!("no task {other}"),
     };
     let fields: Vec<String> =
@@ -86,6 +92,8 @@ fn options() -> Options {
         reps: 100,
         sessions: 1,
         seconds: 3.0,
+        port: 0,
+        bytes: 0,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -98,6 +106,8 @@ fn options() -> Options {
             "--reps" => options.reps = value().parse().expect("a number"),
             "--sessions" => options.sessions = value().parse().expect("a number"),
             "--seconds" => options.seconds = value().parse().expect("a number"),
+            "--port" => options.port = value().parse().expect("a port"),
+            "--bytes" => options.bytes = value().parse().expect("a number"),
             task => options.task = task.to_owned(),
         }
     }
@@ -149,13 +159,7 @@ impl Session {
             next_id: 0,
             reply: Vec::new(),
         };
-        let hello = format!(
-            "<hello xmlns=\"{BASE}\"><capabilities>\
-             <capability>urn:ietf:params:netconf:base:1.0</capability>\
-             <capability>urn:ietf:params:netconf:base:1.1</capability>\
-             </capabilities></hello>]]>]]>"
-        );
-        session.write(hello.as_bytes());
+        session.write(hello().as_bytes());
         session.read_to_end_of_message();
         let hello = String::from_utf8_lossy(&session.reply);
         session.chunked = hello.contains("urn:ietf:params:netconf:base:1.1");
@@ -276,6 +280,15 @@ impl Session {
     }
 }
 
+fn hello() -> String {
+    format!(
+        "<hello xmlns=\"{BASE}\"><capabilities>\
+         <capability>urn:ietf:params:netconf:base:1.0</capability>\
+         <capability>urn:ietf:params:netconf:base:1.1</capability>\
+         </capabilities></hello>]]>]]>"
+    )
+}
+
 fn connect_unix(path: &str, wait: bool) -> UnixStream {
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {
@@ -375,13 +388,27 @@ fn all(options: &Options) -> Numbers {
         "<get-config><source><running/></source><filter type=\"subtree\"><routes xmlns=\"{NS}\"/>\
          </filter></get-config>"
     );
-    let mut numbers = timed(options.reps, |_| session.rpc(&operation));
+    let numbers = streamed(options, &mut session, &operation);
     let found = session.reply.windows(4).filter(|window| window == b"<id>").count();
     assert_eq!(found, options.entries, "{}", session.told());
-    let p50 = numbers[1].1;
+    numbers
+}
+
+/// The same from a server that has nothing to do for it.
+fn alone(options: &Options) -> Numbers {
+    russh_alone::listen(options.port, hello(), options.bytes);
+    let mut session = Session::open(options);
+    let numbers = streamed(options, &mut session, "");
+    assert_eq!(session.reply.len(), options.bytes);
+    numbers
+}
+
+/// How fast the replies to an operation come.
+fn streamed(options: &Options, session: &mut Session, operation: &str) -> Numbers {
+    let mut numbers = timed(options.reps, |_| session.rpc(operation));
     let bytes = session.reply.len() as f64;
     numbers.push(("bytes", bytes));
-    numbers.push(("mb_per_s", bytes / p50 / 1e3));
+    numbers.push(("mb_per_s", bytes / numbers[1].1 / 1e3));
     numbers
 }
 

@@ -69,7 +69,7 @@ const ROOMS: &[Room] = &[
             "agent",
         ],
     ),
-    shell("io", &["base", "yang", "netconf", "storage", "api", "agent"]),
+    shell("io", &["base", "yang", "netconf", "raft", "replication", "storage", "api", "agent"]),
     shell(
         "daemon",
         &[
@@ -131,6 +131,9 @@ const OWNED_WORDS: &[(&str, &[&str])] = &[
     ("quick_xml", &["src/xml/"]),
     // The configuration checks keys of users as it is read.
     ("russh", &["src/io/", "src/daemon/configuration/"]),
+    ("rustls", &["src/io/"]),
+    ("tokio_rustls", &["src/io/"]),
+    ("rcgen", &["src/io/"]),
 ];
 
 /// Words of work that is not finished.

@@ -22,10 +22,26 @@ pub(crate) struct Settings {
     pub(crate) file: String,
     /// More arguments.
     pub(crate) arguments: Vec<String>,
+    /// Environment variables.
+    pub(crate) variables: Vec<(String, String)>,
+    /// What it is told without these.
+    pub(crate) given: Given,
+    /// A program and its arguments that run the agent in their own place, like `prlimit`.
+    pub(crate) runner: Vec<String>,
     /// In place of all test modules.
     pub(crate) modules: Option<Vec<String>>,
     /// Whether it listens for SSH as well, on a port of its choice.
     pub(crate) ssh: Ssh,
+}
+
+/// What every agent is told, unless its test wants it otherwise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Given {
+    /// By flags, where its file, data, socket and models are.
+    #[default]
+    Flags,
+    /// Nothing: the test tells everything.
+    Nothing,
 }
 
 /// Whether an agent listens for SSH.
@@ -117,6 +133,13 @@ impl Agent {
         self
     }
 
+    /// The same agent with environment variables.
+    pub(crate) fn with_variables(mut self, variables: &[(&str, String)]) -> Self {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        self.settings.variables.extend(variables);
+        self
+    }
+
     /// Starts the process and waits until it says that it is ready (sd_notify).
     pub(crate) fn try_run(&mut self) -> Result<(), NotStarted> {
         standard_modules();
@@ -146,9 +169,29 @@ impl Agent {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+        let program = [env!("CARGO_BIN_EXE_quorate").to_owned()];
+        let mut words = self.settings.runner.iter().chain(&program);
+        let mut command = Command::new(words.next().expect("the agent's program"));
+        command.args(words);
         std::fs::write(self.path("quorate.toml"), &self.settings.file).expect("a file");
         command.arg("run");
+        if self.settings.given == Given::Flags {
+            self.give_flags(&mut command);
+        }
+        command.args(&self.settings.arguments);
+        // The settings of whoever runs the tests are not those of an agent.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("QUORATE_") {
+                command.env_remove(name);
+            }
+        }
+        command.envs(self.settings.variables.iter().map(|(name, value)| (name, value)));
+        command.env("NOTIFY_SOCKET", self.path("notify"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    }
+
+    fn give_flags(&self, command: &mut Command) {
         let mut flag = |name: &str, value: &OsStr| {
             if !self.settings.arguments.iter().any(|given| given == name) {
                 command.arg(name).arg(value);
@@ -174,10 +217,6 @@ impl Agent {
                 "quorate-test-old:first",
             ]);
         }
-        command.args(&self.settings.arguments);
-        command.env("NOTIFY_SOCKET", self.path("notify"));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        command
     }
 
     fn modules(&self) -> Vec<String> {

@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod reply;
 pub(crate) mod session;
+pub(crate) mod ssh;
 pub(crate) mod wire;
 pub(crate) mod xml;
 

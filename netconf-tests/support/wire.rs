@@ -25,7 +25,7 @@ impl Wire {
     /// Connects to the Unix socket at `path`.
     pub(crate) fn unix(path: &Path) -> io::Result<Self> {
         let stream = UnixStream::connect(path)?;
-        let mut wire = Self::new(stream.try_clone()?, Box::new(stream.try_clone()?));
+        let mut wire = Self::reading(stream.try_clone()?, Box::new(stream.try_clone()?));
         wire.socket = Some(stream);
         Ok(wire)
     }
@@ -39,12 +39,13 @@ impl Wire {
             .spawn()?;
         let input = child.stdin.take().expect("piped");
         let output = child.stdout.take().expect("piped");
-        let mut wire = Self::new(output, Box::new(input));
+        let mut wire = Self::reading(output, Box::new(input));
         wire.child = Some(child);
         Ok(wire)
     }
 
-    fn new(mut input: impl Read + Send + 'static, out: Box<dyn Write + Send>) -> Self {
+    /// Reads `input` in a thread.
+    fn reading(mut input: impl Read + Send + 'static, out: Box<dyn Write + Send>) -> Self {
         let (sender, incoming) = channel();
         std::thread::spawn(move || {
             let mut block = vec![0; 1 << 16];
@@ -54,6 +55,11 @@ impl Wire {
                 }
             }
         });
+        Self::new(incoming, out)
+    }
+
+    /// A connection whose bytes come through `incoming`, until the server closes.
+    pub(super) fn new(incoming: Receiver<Vec<u8>>, out: Box<dyn Write + Send>) -> Self {
         Self {
             out: Some(out),
             incoming,

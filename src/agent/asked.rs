@@ -10,6 +10,7 @@ use crate::replication::state::LockTarget;
 use crate::transaction::confirmed::{Ask, Step};
 use crate::yang::schema::Schema;
 use crate::yang::tree::{Seed, Tree, TreeDecoder, decode_diff, diff, encode_diff, encode_tree};
+use std::sync::Arc;
 
 /// One request, as the leader evaluates it.
 #[derive(Debug, Clone)]
@@ -26,12 +27,34 @@ pub(super) struct Asked {
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub(super) enum Content {
-    Change(Change),
+    /// Shared between who asks and who decides: it may be large.
+    Change(Arc<Change>),
     Lock(LockTarget),
     Unlock(LockTarget),
     SessionEnd(SessionKey),
     /// What needs no evaluation of data.
     Control(Box<RequestBody>),
+    /// In the log of a cluster of one: nobody is going to be given it again.
+    Logged,
+}
+
+impl Content {
+    /// What running becomes by it.
+    pub(super) fn change(&self) -> Option<&Change> {
+        match self {
+            Self::Change(change) => Some(change),
+            Self::Lock(_)
+            | Self::Unlock(_)
+            | Self::SessionEnd(_)
+            | Self::Control(_)
+            | Self::Logged => None,
+        }
+    }
+
+    /// A change.
+    pub(super) fn of(change: Change) -> Self {
+        Self::Change(Arc::new(change))
+    }
 }
 
 /// What running becomes.
@@ -85,6 +108,7 @@ impl Asked {
             Content::Unlock(target) => RequestBody::Unlock(*target),
             Content::SessionEnd(session) => RequestBody::SessionEnd(*session),
             Content::Control(body) => (**body).clone(),
+            Content::Logged => return None,
         };
         Some(TxRequest {
             to_term: agent.node.term(),
@@ -102,23 +126,23 @@ impl Asked {
         let schema = &*agent.parameters.schema;
         let seed = agent.state.shared.seed;
         let content = match request.body {
-            RequestBody::Edit(edit) => Content::Change(Change::Edit(edit)),
-            RequestBody::Initial(edit) => Content::Change(Change::Initial(edit)),
+            RequestBody::Edit(edit) => Content::of(Change::Edit(edit)),
+            RequestBody::Initial(edit) => Content::of(Change::Initial(edit)),
             RequestBody::Replace(bytes) => {
-                Content::Change(Change::Replace(decode_tree(&bytes, schema, seed)?))
+                Content::of(Change::Replace(decode_tree(&bytes, schema, seed)?))
             }
             RequestBody::Validate(bytes) => {
-                Content::Change(Change::Validate(decode_tree(&bytes, schema, seed)?))
+                Content::of(Change::Validate(decode_tree(&bytes, schema, seed)?))
             }
             RequestBody::Candidate(change) => {
                 let CandidateChange { base, diff, footprint, ask, confirms } = *change;
                 let tree = agent.tree_at(base)?;
                 let changed = decode_diff(&diff, schema, seed).ok()?.apply(&tree).ok()?;
                 let candidate = Box::new(Candidate::from_parts(base, tree, changed, footprint));
-                Content::Change(Change::Candidate { candidate, ask, confirms })
+                Content::of(Change::Candidate { candidate, ask, confirms })
             }
-            RequestBody::Cancel { persist_id } => Content::Change(Change::Cancel { persist_id }),
-            RequestBody::Restore(revision) => Content::Change(Change::Restore(revision)),
+            RequestBody::Cancel { persist_id } => Content::of(Change::Cancel { persist_id }),
+            RequestBody::Restore(revision) => Content::of(Change::Restore(revision)),
             RequestBody::Lock(target) => Content::Lock(target),
             RequestBody::Unlock(target) => Content::Unlock(target),
             RequestBody::SessionEnd(session) => Content::SessionEnd(session),

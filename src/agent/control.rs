@@ -10,6 +10,7 @@ use super::{Agent, Phase, fault};
 use crate::base::ids::{Boot, Digest, Incarnation, Revision, SessionId, TxId};
 use crate::base::limits::NODE_NAME_BYTES_MAX;
 use crate::base::time::{Now, WallTime};
+use crate::base::token::JoinToken;
 use crate::netconf::error::RpcError;
 use crate::netconf::operation::{ClusterRequest, TransactionName};
 use crate::raft::{MembershipChange, SeatChange};
@@ -54,7 +55,9 @@ impl Agent {
         fresh: Fresh,
     ) -> Result<(), RpcError> {
         let admin = self.sessions.get(&from.1.id).is_some_and(|session| session.client.admin);
-        if !admin {
+        // Who has lost a reply may ask what became of the request.
+        let asks = matches!(request, ClusterRequest::Outcome { .. });
+        if !admin && !asks {
             return Err(fault::access_denied());
         }
         let body = match request {
@@ -62,6 +65,8 @@ impl Agent {
                 let authority = fresh
                     .authority
                     .ok_or_else(|| fault::operation_failed("no authority was created"))?;
+                let own = self.parameters.address.clone();
+                let address = if address.is_empty() { own } else { address };
                 RequestBody::Init { charter: Charter { name, authority }, address }
             }
             ClusterRequest::Token { valid_for_s } => {
@@ -91,7 +96,7 @@ impl Agent {
                     self,
                     now,
                     from,
-                    Content::Change(Change::Restore(Revision(revision))),
+                    Content::of(Change::Restore(Revision(revision))),
                 );
                 order.comment = Some(format!("rollback to revision {revision}"));
                 self.order(now, order);
@@ -181,8 +186,12 @@ impl Agent {
         match &**body {
             RequestBody::Token(token) => {
                 let secret = self.token_secrets.remove(&token.digest).unwrap_or_default();
-                let text = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-                Answer::Output(vec![("token", text)])
+                let authority = match &self.state.charter {
+                    Some(charter) => sha2::Sha256::digest(&charter.authority.certificate).into(),
+                    None => [0; 32],
+                };
+                let token = JoinToken { secret, authority: Digest(authority) };
+                Answer::Output(vec![("token", token.to_string())])
             }
             RequestBody::Join { name, .. } => {
                 let member = self.state.member_named(name).map(|member| member.incarnation);
@@ -285,7 +294,8 @@ impl Agent {
             | RequestBody::SessionEnd(_) => return,
         };
         match self.propose(body) {
-            Ok(_) | Err(NotProposed::NoLeader) => {}
+            Ok(_) => {}
+            Err(NotProposed::NoLeader) => self.leading.forget(asked.txid()),
             Err(NotProposed::Void) => self.unchanged(now, asked.txid()),
             Err(error) => self.abort(now, asked.txid(), vec![fault::not_proposed(&error)]),
         }
@@ -305,7 +315,8 @@ impl Agent {
         let Arrival { boot, name, address, participants } = arrival;
         let incarnation = txid.incarnation;
         match self.propose(Body::NodeUp { incarnation, boot, name, address, participants }) {
-            Ok(_) | Err(NotProposed::NoLeader | NotProposed::Void) => {}
+            Ok(_) => {}
+            Err(NotProposed::NoLeader | NotProposed::Void) => self.leading.forget(txid),
             Err(error) => self.abort(now, txid, vec![fault::not_proposed(&error)]),
         }
     }
@@ -417,9 +428,9 @@ impl Agent {
     fn propose_seat(&mut self, now: Now, asked: &Asked, seat: SeatChange, change: Seat) {
         let body = Body::Seat { request: asked.head.clone(), change };
         match self.propose_membership(seat, body) {
-            Ok(_) | Err(NotProposed::NoLeader) => {}
-            Err(NotProposed::Refused(why)) => {
-                tracing::debug!(why, "a change of members waits");
+            Ok(_) => {}
+            Err(error @ (NotProposed::NoLeader | NotProposed::Refused(_))) => {
+                tracing::debug!(%error, "a change of members waits");
                 self.leading.forget(asked.txid());
             }
             Err(error) => self.abort(now, asked.txid(), vec![fault::not_proposed(&error)]),

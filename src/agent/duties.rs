@@ -105,7 +105,7 @@ impl Agent {
             held: Vec::new(),
             test_only: false,
             comment: Some(comment.to_owned()),
-            content: Content::Change(change.clone()),
+            content: Content::of(change.clone()),
         };
         match self.evaluate(&asked, &change) {
             // If the log takes nothing now, the duty stays.

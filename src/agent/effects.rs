@@ -8,6 +8,7 @@ use crate::base::time::Timestamp;
 use crate::netconf::state::View;
 use crate::raft::{LogWrite, ReadyNumber, WaitForSync};
 use crate::replication::message::PeerMessage;
+use crate::replication::state::Authority;
 use std::sync::Arc;
 
 /// A message to another member.
@@ -59,6 +60,8 @@ pub(crate) struct Effects {
     pub(crate) snapshot_wanted: bool,
     /// The other members, when they changed: whom to be connected to.
     pub(crate) peers: Option<Vec<PeerAddress>>,
+    /// The authority of the cluster, when the state comes to have one: certifies this node, if nobody has yet.
+    pub(crate) authority: Option<Authority>,
     pub(crate) answers: Vec<(ReplyTo, Answer)>,
     /// Sessions to close.
     pub(crate) ends: Vec<End>,

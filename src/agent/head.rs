@@ -102,7 +102,10 @@ impl Agent {
             let change = MembershipChange::Simple { seat, context };
             node.propose_membership(term, &change).map_err(|error| match error {
                 MembershipError::NotLeader => NotProposed::NoLeader,
-                error => NotProposed::Refused(error.to_string()),
+                MembershipError::Pending
+                | MembershipError::Dropped
+                | MembershipError::OwnSeat
+                | MembershipError::Impossible(_) => NotProposed::Refused(error.to_string()),
             })
         })
     }

@@ -158,6 +158,7 @@ impl Agent {
             }
             Content::Control(_) => self.evaluate_control(now, asked),
             Content::Change(_) | Content::Lock(_) | Content::Unlock(_) => self.submit(now, asked),
+            Content::Logged => {}
         }
     }
 
@@ -256,11 +257,12 @@ impl Agent {
         loop {
             let (applied, alone) = (self.applied, self.peers.alone);
             let confirmed = self.leading.confirmed_round;
-            let is_safe = |barrier: &mut Barrier| {
+            let is_safe = self.leading.barriers.front().is_some_and(|barrier| {
                 barrier.after <= applied && (alone || barrier.round < confirmed)
-            };
-            let Some(barrier) = self.leading.barriers.pop_front_if(is_safe) else { return };
-            self.deliver(now, barrier.txid, barrier.conclusion);
+            });
+            let first = if is_safe { self.leading.barriers.pop_front() } else { None };
+            let Some(Barrier { txid, conclusion, .. }) = first else { return };
+            self.deliver(now, txid, conclusion);
         }
     }
 

@@ -65,7 +65,7 @@ pub(crate) struct Parameters {
     pub(crate) incarnation: Incarnation,
     pub(crate) boot: Boot,
     pub(crate) name: String,
-    /// `host:port` at which other members reach this one; empty if it does not listen for them.
+    /// `host:port` at which other members reach this one; empty if it is where the members know it to be.
     pub(crate) address: String,
     pub(crate) datastores: Datastores,
     pub(crate) sessions_max: usize,

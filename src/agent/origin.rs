@@ -15,6 +15,7 @@ use crate::netconf::error::RpcError;
 use crate::replication::entry::RequestHead;
 use crate::replication::message::PeerMessage;
 use crate::replication::state::LockTarget;
+use std::sync::Arc;
 
 /// A request of this node without an outcome.
 #[derive(Debug)]
@@ -143,8 +144,9 @@ impl Agent {
         if pending.stage != Stage::Open || !leads && leader.is_none() {
             return;
         }
-        if let Content::Change(Change::Candidate { candidate, .. }) = &mut pending.asked.content
+        if let Content::Change(change) = &mut pending.asked.content
             && !leads
+            && let Change::Candidate { candidate, .. } = Arc::make_mut(change)
             && candidate.base().0 < self.state.revision
         {
             // The leader remembers some revisions only: the candidate is brought as near to it as this node is.
@@ -177,6 +179,15 @@ impl Agent {
         {
             let message = PeerMessage::Request(Box::new(request));
             self.effects.sends.push(ToPeer { to, message });
+        }
+    }
+
+    /// It is in the log. In a cluster of one nobody is going to be given it again, so that it need not stay in memory.
+    pub(super) fn logged(&mut self, txid: TxId) {
+        if self.peers.alone
+            && let Some(pending) = self.pending.get_mut(&txid)
+        {
+            pending.asked.content = Content::Logged;
         }
     }
 
@@ -323,7 +334,7 @@ impl Agent {
 
     pub(super) fn fail(&mut self, now: Now, txid: TxId, errors: Vec<RpcError>) {
         let Some(pending) = self.pending.remove(&txid) else { return };
-        if let Content::Change(Change::Initial(_)) = pending.asked.content {
+        if let Some(Change::Initial(_)) = pending.asked.content.change() {
             let why = self.first(&errors);
             return self.give_up(format!("the initial configuration is refused: {why}"));
         }
@@ -365,9 +376,11 @@ impl Agent {
     pub(super) fn is_ending(&self, session: SessionKey) -> bool {
         let ends = |pending: &Pending| match &pending.asked.content {
             Content::SessionEnd(ended) => *ended == session,
-            Content::Change(_) | Content::Lock(_) | Content::Unlock(_) | Content::Control(_) => {
-                false
-            }
+            Content::Change(_)
+            | Content::Lock(_)
+            | Content::Unlock(_)
+            | Content::Control(_)
+            | Content::Logged => false,
         };
         self.pending.values().any(ends)
     }

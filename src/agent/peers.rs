@@ -37,6 +37,8 @@ pub(super) struct Peers {
     shown_lease: Option<Lease>,
     /// What the other members were when the transport was last told.
     shown_peers: Vec<PeerAddress>,
+    /// The transport knows the authority.
+    shown_authority: bool,
     /// What the leader was last told to be applied here.
     said_applied: LogIndex,
 }
@@ -67,6 +69,7 @@ impl Peers {
             contacts: BTreeMap::new(),
             shown_lease: None,
             shown_peers: Vec::new(),
+            shown_authority: false,
             said_applied: LogIndex(0),
         }
     }
@@ -74,6 +77,11 @@ impl Peers {
     /// The leader may count on the member's having been given a lease lately.
     pub(super) fn contact_is_fresh(&self, member: Incarnation) -> bool {
         self.connected.contains(&member) && self.contacts.contains_key(&member)
+    }
+
+    /// The members to which a connection is there.
+    pub(super) fn connected(&self) -> &BTreeSet<Incarnation> {
+        &self.connected
     }
 
     /// How many ms ago each member was heard, as far as this leader knows.
@@ -135,6 +143,7 @@ impl Agent {
     /// A connection is there: both say who they are, and what was on its way is given again.
     pub(super) fn greet(&mut self, now: Now, peer: Incarnation) {
         self.peers.connected.insert(peer);
+        self.view_is_stale = true;
         let you_acked = LogPosition {
             index: self.node.matched(peer).unwrap_or_default(),
             term: self.node.term(),
@@ -151,6 +160,7 @@ impl Agent {
     /// The connection broke: a hint that a leader is gone, never a proof (ha.md).
     pub(super) fn lose(&mut self, peer: Incarnation) {
         self.peers.connected.remove(&peer);
+        self.view_is_stale = true;
         self.node.unreachable(peer);
         if self.node.leader() == Some(peer) && !self.node.is_leader() {
             self.node.forget_leader();
@@ -305,6 +315,12 @@ impl Agent {
         if self.peers.shown_lease != Some(lease) {
             self.peers.shown_lease = Some(lease);
             self.effects.lease = Some(lease);
+        }
+        if !self.peers.shown_authority
+            && let Some(charter) = &self.state.charter
+        {
+            self.peers.shown_authority = true;
+            self.effects.authority = Some(charter.authority.clone());
         }
         if self.peers.alone {
             return;

@@ -95,14 +95,14 @@ impl Agent {
 
     /// A change of running by a session.
     fn order_change(&mut self, now: Now, from: From, change: Change, test_only: bool) {
-        let mut order = Order::of_session(self, now, from, Content::Change(change));
+        let mut order = Order::of_session(self, now, from, Content::of(change));
         order.test_only = test_only;
         self.order(now, order);
     }
 
     /// The same, of the whole candidate: it is busy until there is an outcome, and unmodified if it takes place.
     fn order_commit(&mut self, now: Now, from: From, change: Change) {
-        let mut order = Order::of_session(self, now, from, Content::Change(change));
+        let mut order = Order::of_session(self, now, from, Content::of(change));
         order.candidate = true;
         self.set_candidate_busy();
         self.order(now, order);

@@ -8,7 +8,7 @@
 use super::asked::{Asked, Change, Content};
 use super::effects::ToPeer;
 use super::member::Question;
-use super::transactions::{Decided, Evaluated, change_of};
+use super::transactions::{Decided, Evaluated};
 use super::{Agent, fault};
 use crate::api::hook::ParticipantId;
 use crate::base::ids::{Incarnation, Revision, SessionKey};
@@ -159,7 +159,7 @@ impl Agent {
                 }
             }
             // Neither waits for a slot.
-            Content::SessionEnd(_) | Content::Control(_) => {}
+            Content::SessionEnd(_) | Content::Control(_) | Content::Logged => {}
         }
     }
 
@@ -187,7 +187,7 @@ impl Agent {
     fn open_slot(&mut self, now: Now, asked: Asked, evaluated: Evaluated) {
         let schema = &self.parameters.schema;
         let Some(head) = self.head.state() else { return };
-        let undoes = change_of(&asked.content).is_some_and(Change::undoes);
+        let undoes = asked.content.change().is_some_and(Change::undoes);
         let concerned = concerned(schema, head, &evaluated);
         if undoes || concerned.is_empty() {
             return self.settle_slot(now, asked, evaluated);
@@ -380,11 +380,14 @@ impl Agent {
             return false;
         }
         match self.decide(&asked, evaluated) {
-            Decided::Proposed => return true,
+            Decided::Proposed => {
+                self.logged(txid);
+                return true;
+            }
             Decided::Unchanged => self.unchanged(now, txid),
             Decided::Refused(error) => self.abort(now, txid, vec![error]),
             Decided::HeadMoved => self.begin(now, asked),
-            Decided::Lost => {}
+            Decided::Lost => self.leading.forget(txid),
         }
         false
     }

@@ -82,7 +82,7 @@ impl Agent {
             tracing::info!("running has content: the initial configuration is left aside");
             return;
         }
-        let mut order = Order::of_node(now, Content::Change(Change::Initial(edit)));
+        let mut order = Order::of_node(now, Content::of(Change::Initial(edit)));
         order.comment = Some("initial configuration".to_owned());
         self.order(now, order);
     }
@@ -129,7 +129,7 @@ impl Agent {
         let undecided =
             self.state.confirmed.as_ref().is_some_and(|pending| pending.alive.is_empty());
         let initial = |pending: &super::Pending| {
-            matches!(pending.asked.content, Content::Change(Change::Initial(_)))
+            matches!(pending.asked.content.change(), Some(Change::Initial(_)))
         };
         if self.phase != Phase::Starting
             || undecided

@@ -1,6 +1,6 @@
 //! Changes of running: admitted and evaluated on the head, proposed, and decided by the log (PROTOCOL L3 to L7).
 
-use super::asked::{Asked, Change, Content};
+use super::asked::{Asked, Change};
 use super::head::NotProposed;
 use super::{Agent, StorageSpace, fault};
 use crate::base::ids::{LogIndex, Revision, SessionKey};
@@ -35,7 +35,7 @@ pub(super) enum Decided {
     HeadMoved,
     /// The log does not take it.
     Refused(RpcError),
-    /// This node does not lead any more: the origin gives the request to whoever does.
+    /// This node does not lead any more, or gives leadership away: the origin gives the request to whoever does.
     Lost,
 }
 
@@ -145,7 +145,8 @@ impl Agent {
     /// Proposes what needs no evaluation of data; what the log does not take is refused.
     pub(super) fn propose_asked(&mut self, now: Now, asked: &Asked, body: Body) {
         match self.propose(body) {
-            Ok(_) | Err(NotProposed::NoLeader) => {}
+            Ok(_) => {}
+            Err(NotProposed::NoLeader) => self.leading.forget(asked.txid()),
             Err(error) => {
                 let txid = asked.txid();
                 tracing::warn!(%error, %txid, "a request was not proposed");
@@ -210,7 +211,7 @@ impl Agent {
         let Asked { ref head, .. } = asked;
         let body = Body::SessionEnd { request: head.clone(), session };
         match self.propose(body) {
-            Ok(_) | Err(NotProposed::NoLeader) => {}
+            Ok(_) => {}
             Err(NotProposed::Void) => self.unchanged(now, asked.txid()),
             Err(error) => {
                 tracing::warn!(%error, session = session.id.0, "the end of a session waits");
@@ -271,14 +272,4 @@ fn admit(head: &State, asked: &Asked, change: &Change) -> Result<Option<Step>, V
         },
     };
     step.map_err(|error| vec![fault::not_yours(&error)])
-}
-
-/// The change that a request asks for.
-pub(super) fn change_of(content: &Content) -> Option<&Change> {
-    match content {
-        Content::Change(change) => Some(change),
-        Content::Lock(_) | Content::Unlock(_) | Content::SessionEnd(_) | Content::Control(_) => {
-            None
-        }
-    }
 }

@@ -103,6 +103,48 @@ pub(crate) const SSH_BACKOFF_MS_MAX: u64 = 8_000;
 pub(crate) const PASSWORD_BYTES_MAX: usize = 1024;
 /// Bytes of a file of the operator's: configuration, keys, authorized keys.
 pub(crate) const OPERATOR_FILE_BYTES_MAX: u64 = 1 << 20;
+/// Bytes of a message between members in the prompt lane.
+pub(crate) const PEER_PROMPT_BYTES_MAX: usize = 1 << 20;
+/// Bytes of a message between members in the bulk lane: a log entry and what is around it.
+pub(crate) const PEER_BULK_BYTES_MAX: usize = LOG_RECORD_BYTES_MAX;
+/// Bytes of the first frame of a connection between members, and of each frame of one with a node that joins.
+pub(crate) const PEER_OPENING_BYTES_MAX: usize = 64 << 10;
+/// Bytes that wait to be sent to one member in the prompt lane; messages are dropped beyond. One is always taken.
+pub(crate) const PEER_PROMPT_QUEUE_BYTES: usize = 4 << 20;
+/// Bytes that wait to be sent to one member in the bulk lane; messages are dropped beyond. One is always taken.
+pub(crate) const PEER_BULK_QUEUE_BYTES: usize = 64 << 20;
+/// Messages of members in the prompt lane that wait for the agent; reading from them stops beyond.
+pub(crate) const PEER_PROMPT_EVENTS_MAX: usize = 4096;
+/// Messages of members in the bulk lane that wait for the agent; reading from them stops beyond.
+pub(crate) const PEER_BULK_EVENTS_MAX: usize = 64;
+/// Milliseconds after which a connection between members says that it lives, if there was nothing else to say.
+pub(crate) const PEER_PING_MS: u64 = 250;
+/// Milliseconds of silence after which a member is lost: three of the longest election timeouts.
+pub(crate) const PEER_SILENCE_MS: u64 = 1_500;
+/// Milliseconds that a write to a member may make no progress: its agent may wait for a slow disk.
+pub(crate) const PEER_WRITE_STALL_MS: u64 = 10_000;
+/// Milliseconds until a connection between members must be authenticated and greeted.
+pub(crate) const PEER_HANDSHAKE_MS: u64 = 3_000;
+/// Connections to the peers' listener that are not authenticated yet; more wait.
+pub(crate) const PEER_HANDSHAKES_MAX: usize = 64;
+/// Milliseconds until the first new attempt to reach a member, about; each time twice as long.
+pub(crate) const PEER_RETRY_MS_MIN: u64 = 10;
+/// Milliseconds between attempts to reach a member, at most.
+pub(crate) const PEER_RETRY_MS_MAX: u64 = 1_000;
+/// Milliseconds that the older of two members leaves the connecting to the younger one.
+pub(crate) const PEER_YIELD_MS: u64 = 100;
+/// Bytes of the head of a snapshot on its way to a member, and of one of its pieces.
+pub(crate) const PEER_SNAPSHOT_FRAME_BYTES_MAX: usize = 4 << 20;
+/// Pieces of a snapshot that have arrived and are not on the disk yet.
+pub(crate) const PEER_SNAPSHOT_PIECES_MAX: usize = 4;
+/// Seconds that a snapshot may make no progress: the receiver's disk may be slow.
+pub(crate) const PEER_SNAPSHOT_STALL_S: u64 = 60;
+/// Snapshots that wait to be sent.
+pub(crate) const PEER_SNAPSHOTS_MAX: usize = 16;
+/// Seconds that a node which wants to join waits for a member that can be asked, and then for its answer.
+pub(crate) const JOIN_TIMEOUT_S: u64 = 60;
+/// Milliseconds that a read waits for its lease by default (PROTOCOL M2).
+pub(crate) const READ_WAIT_MS: u64 = 1_000;
 /// Milliseconds of one tick of consensus.
 pub(crate) const TICK_MS: u64 = 10;
 /// Milliseconds between two signs of life of a member to the leader.

@@ -5,3 +5,4 @@ pub(crate) mod limits;
 pub(crate) mod policy;
 pub(crate) mod rules;
 pub(crate) mod time;
+pub(crate) mod token;

@@ -45,16 +45,18 @@ impl NetconfArguments {
         let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
         // Whoever reads it is woken less often. It need not be a pipe, and the system may allow less.
         fcntl_setpipe_size(&output, COPY_BYTES).ok();
-        join(socket, input, output)?;
+        // A session begins with the agent's hello.
+        let served = join(socket, input, output)? > 0;
+        anyhow::ensure!(served, "the agent at {path} refused a session; its log says why");
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Moves bytes both ways until the agent closes; the end of `input` is passed on.
+/// Moves bytes both ways until the agent closes; the end of `input` is passed on. Gives the number of the agent's bytes.
 ///
 /// # Errors
 /// If `output` cannot be written. The rest of the agent's bytes is lost then.
-fn join<I, O>(socket: UnixStream, mut input: I, mut output: O) -> anyhow::Result<()>
+fn join<I, O>(socket: UnixStream, mut input: I, mut output: O) -> anyhow::Result<usize>
 where
     I: Read + Send + 'static,
     O: Write,
@@ -70,20 +72,22 @@ where
     copy(&mut from_agent, &mut output).context("cannot write to standard output")
 }
 
-/// Copies until the end of `from`; a connection that is reset is at its end.
+/// Copies until the end of `from`; a connection that is reset is at its end. Gives the number of bytes.
 ///
 /// # Errors
 /// If `to` cannot be written.
-fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
+fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<usize> {
     let mut buffer = vec![0; COPY_BYTES];
+    let mut copied = 0_usize;
     loop {
         let len = match from.read(&mut buffer) {
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Ok(0) | Err(_) => return Ok(()),
+            Ok(0) | Err(_) => return Ok(copied),
             Ok(len) => len,
         };
         to.write_all(buffer.get(..len).unwrap_or_default())?;
         to.flush()?;
+        copied = copied.saturating_add(len);
     }
 }
 
@@ -103,7 +107,7 @@ mod tests {
             agent.write_all(request.to_uppercase().as_bytes()).unwrap();
         });
         let mut output = Vec::new();
-        join(ours, &b"hello"[..], &mut output).unwrap();
+        assert_eq!(join(ours, &b"hello"[..], &mut output).unwrap(), 5);
         agent.join().unwrap();
         assert_eq!(output, b"HELLO");
     }
@@ -127,7 +131,7 @@ mod tests {
         let (ours, agent) = UnixStream::pair().unwrap();
         let (input, _kept_open) = UnixStream::pair().unwrap();
         drop(agent);
-        join(ours, input, Vec::new()).unwrap();
+        assert_eq!(join(ours, input, Vec::new()).unwrap(), 0);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! `quorate run`: the agent.
 
+use crate::base::token::JoinToken;
 use crate::daemon;
 use crate::daemon::configuration::value::{
-    FeatureChoice, LogLevel, ModuleChoice, SshListen, UnixListen,
+    FeatureChoice, HostPort, LogLevel, ModuleChoice, NodeName, PeerListen, SshListen, UnixListen,
 };
 use crate::daemon::configuration::{Configuration, Overrides};
 use clap::Args;
@@ -33,7 +34,10 @@ Examples:
         --yang-dir ./models --module my-device@2026-01-15 --feature 'my-device:*'
 
   A new device, with what it is to have from the beginning:
-    QUORATE_DATA_DIR=./data quorate run --initial-config factory.xml";
+    QUORATE_DATA_DIR=./data quorate run --initial-config factory.xml
+
+  A second node of a cluster, with a token that a member gave:
+    quorate run --peer 192.0.2.2:8830 --join 192.0.2.1:8830 --token Q1-...";
 
 /// Run the agent until SIGTERM or SIGINT.
 #[derive(Debug, Args)]
@@ -94,6 +98,41 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "PATH", env = "QUORATE_UNIX", hide_env_values = true)]
     unix: Option<UnixListen>,
 
+    /// The name of this node in its cluster.
+    ///
+    /// By default the name of the machine.
+    #[arg(long, value_name = "NAME", env = "QUORATE_NODE_NAME", hide_env_values = true)]
+    node_name: Option<NodeName>,
+
+    /// Where to listen for other members of the cluster.
+    ///
+    /// By default 0.0.0.0:8830, as soon as the node is a member of a cluster that others can join; with this, at once.
+    #[arg(long, value_name = "ADDR:PORT", env = "QUORATE_PEER", hide_env_values = true)]
+    peer: Option<PeerListen>,
+
+    /// Where other members find this one.
+    ///
+    /// By default what --peer says, or, if that is every address of the machine, its host name.
+    #[arg(long, value_name = "HOST:PORT", env = "QUORATE_ADVERTISE", hide_env_values = true)]
+    advertise: Option<HostPort>,
+
+    /// Join the cluster of the member that listens for members there; any of them.
+    ///
+    /// With --token. The node takes over the configuration of the cluster. A node that is a member of that cluster
+    /// already goes on as such.
+    #[arg(long, value_name = "HOST:PORT", env = "QUORATE_JOIN", hide_env_values = true)]
+    join: Option<HostPort>,
+
+    /// The token to join with, which `quorate cluster token` makes at a member.
+    #[arg(long, value_name = "TOKEN", env = "QUORATE_TOKEN", hide_env_values = true)]
+    token: Option<JoinToken>,
+
+    /// Join with a data directory that has a configuration of its own, which is given up.
+    ///
+    /// It is written to the file discarded-REVISION.xml in the data directory first.
+    #[arg(long, env = "QUORATE_DISCARD_LOCAL_DATA", hide_env_values = true)]
+    discard_local_data: bool,
+
     /// Configuration for an empty datastore.
     ///
     /// An XML file: a <config> element, or the content of one. It is validated, and refused with the reason if it is
@@ -124,6 +163,12 @@ impl RunArguments {
             initial_config: self.initial_config,
             ssh: self.ssh,
             unix: self.unix,
+            node_name: self.node_name,
+            peer: self.peer,
+            advertise: self.advertise,
+            join: self.join,
+            token: self.token,
+            discard_local_data: self.discard_local_data,
             log: self.log,
         }
     }
@@ -149,7 +194,9 @@ mod tests {
     fn flags_become_settings() {
         let flags = parse(
             "--config c.toml --data-dir d --yang-dir y --yang-dir z --module a@2020-01-01 --module b \
-             --feature a:* --ssh 127.0.0.1:830 --unix off --initial-config i.xml --log debug",
+             --feature a:* --ssh 127.0.0.1:830 --unix off --initial-config i.xml --log debug \
+             --node-name n2 --peer 192.0.2.2:8830 --advertise n2:8830 --join n1:8830 \
+             --discard-local-data",
         )
         .unwrap();
         assert_eq!(flags.file.as_deref(), Some(Path::new("c.toml")));
@@ -164,6 +211,11 @@ mod tests {
         assert_eq!(flags.unix.map(|unix| unix.to_string()).as_deref(), Some("off"));
         assert_eq!(flags.initial_config.as_deref(), Some(Path::new("i.xml")));
         assert_eq!(flags.log, Some(LogLevel::Debug));
+        assert_eq!(flags.node_name.map(|name| name.to_string()).as_deref(), Some("n2"));
+        assert_eq!(flags.peer.map(|it| it.to_string()).as_deref(), Some("192.0.2.2:8830"));
+        assert_eq!(flags.advertise.map(|it| it.to_string()).as_deref(), Some("n2:8830"));
+        assert_eq!(flags.join.map(|it| it.to_string()).as_deref(), Some("n1:8830"));
+        assert!(flags.discard_local_data);
     }
 
     #[test]
@@ -179,6 +231,9 @@ mod tests {
             ("--feature a", "MODULE:NAME"),
             ("--ssh localhost:830", "ADDRESS:PORT"),
             ("--log loud", "error, warn, info, debug or trace"),
+            ("--peer n1:8830", "ADDRESS:PORT"),
+            ("--join n1", "HOST:PORT"),
+            ("--token Q1-abc", "copy it again, as a whole"),
             ("--lock", "--lock"),
             ("extra", "extra"),
         ] {

@@ -64,7 +64,11 @@ impl Agent {
     /// # Errors
     /// If it cannot start: nothing serves then.
     pub fn start(self) -> anyhow::Result<RunningAgent> {
-        Node::start(&self.configuration, self.participants).map(RunningAgent)
+        let mut node = Node::start(&self.configuration, self.participants)?;
+        match node.open(std::future::pending::<std::convert::Infallible>())? {
+            Some(never) => match never {},
+            None => Ok(RunningAgent(node)),
+        }
     }
 }
 

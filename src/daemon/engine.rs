@@ -5,25 +5,33 @@
 
 use super::participants::Participants;
 use super::spare::SpareSegments;
-use crate::agent::effects::Effects;
+use crate::agent::effects::{Effects, Lease};
 use crate::agent::event::{Answer, End, ReplyTo};
 use crate::agent::{Agent, StorageSpace};
 use crate::api::hook::{CallId, HookAnswer};
 use crate::base::ids::LogIndex;
-use crate::base::limits::{AGENT_BATCH_MAX, AGENT_QUEUE_MAX, STORAGE_RESERVE_BYTES};
+use crate::base::limits::{
+    AGENT_BATCH_MAX, AGENT_QUEUE_MAX, PEER_BULK_EVENTS_MAX, STORAGE_RESERVE_BYTES,
+};
 use crate::base::time::{Now, Timestamp};
 use crate::io::clock;
-use crate::io::handle::{AgentHandle, Question};
+use crate::io::handle::{AgentHandle, Question, ReadLease};
+use crate::io::peer::{Arrived, PeerEvent, PeerEvents, PeerHandle};
 use crate::netconf::state::View;
 use crate::raft::{SnapshotMeta, WaitForSync};
 use crate::replication::state::State;
-use crate::storage::{Disk, Log, LogError, Reserve, SnapshotWriter, prune_snapshots};
+use crate::storage::{
+    Disk, Log, LogError, Reserve, SnapshotWriter, prune_snapshots, verify_snapshot,
+};
 use crate::yang::schema::Schema;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+/// Milliseconds after a snapshot failed until the next is tried.
+const SNAPSHOT_RETRY_MS: u64 = 10_000;
 
 /// Why the engine ended, other than by request.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +67,11 @@ pub(crate) struct Parts {
     pub(crate) participants: Participants,
     /// Answers of participants.
     pub(crate) hook_answers: mpsc::Receiver<(CallId, HookAnswer)>,
+    pub(crate) peers: PeerHandle,
+    pub(crate) peer_events: PeerEvents,
     pub(crate) view: Arc<View>,
+    /// Until the agent says more.
+    pub(crate) lease: Lease,
     /// Bytes by which the log grows from one snapshot to the next.
     pub(crate) snapshot_log_bytes: u64,
 }
@@ -70,24 +82,46 @@ struct Engine {
     log: Log,
     schema: Arc<Schema>,
     participants: Participants,
+    peers: PeerHandle,
     spare: SpareSegments,
     waiting: BTreeMap<ReplyTo, oneshot::Sender<Answer>>,
     next_reply: u64,
     views: watch::Sender<Arc<View>>,
+    lease: Arc<ReadLease>,
     ends: broadcast::Sender<End>,
     ready: Option<oneshot::Sender<()>>,
     snapshot_log_bytes: u64,
     /// The length of the log at which the next snapshot is taken.
     snapshot_at: u64,
-    /// The snapshot that is being written, if one is.
-    snapshot: Option<oneshot::Receiver<Option<SnapshotMeta>>>,
+    /// A member waits for a newer one.
+    snapshot_wanted: bool,
+    /// After one that failed, the next is not taken before this.
+    snapshot_not_before: Timestamp,
+    /// The snapshot that is being written or looked through, if one is.
+    snapshot: Option<oneshot::Receiver<Snapshot>>,
+}
+
+/// How the work on a snapshot ended.
+#[derive(Debug)]
+enum Snapshot {
+    /// It is durable and was read back.
+    Taken(SnapshotMeta),
+    /// It came from a member, is durable and was read back.
+    Received(LogIndex),
+    /// The log keeps growing.
+    Failed,
 }
 
 /// What came in.
+#[derive(Default)]
 struct Batch {
     questions: Vec<Question>,
     hooks: Vec<(CallId, HookAnswer)>,
-    snapshot: Option<Option<SnapshotMeta>>,
+    /// Of the prompt lane.
+    prompt: Vec<PeerEvent>,
+    /// Of the bulk lane.
+    bulk: Vec<PeerEvent>,
+    snapshot: Option<Snapshot>,
     stop: bool,
 }
 
@@ -100,7 +134,9 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
     let (stop, stopped) = oneshot::channel();
     let (ended_sender, ended) = oneshot::channel();
     let handle = AgentHandle::new(question_sender, view_receiver, ends.clone());
-    let hook_answers = parts.hook_answers;
+    let lease = handle.lease();
+    lease.publish(parts.lease);
+    let (hook_answers, peer_events) = (parts.hook_answers, parts.peer_events);
     let spare = SpareSegments::start(Arc::clone(&parts.disk))?;
     let mut engine = Engine {
         agent: parts.agent,
@@ -108,19 +144,23 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
         log: parts.log,
         schema: parts.schema,
         participants: parts.participants,
+        peers: parts.peers,
         spare,
         waiting: BTreeMap::new(),
         next_reply: 1,
         views,
+        lease,
         ends,
         ready: Some(ready_sender),
         snapshot_at: parts.snapshot_log_bytes,
         snapshot_log_bytes: parts.snapshot_log_bytes,
+        snapshot_wanted: false,
+        snapshot_not_before: Timestamp(0),
         snapshot: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     std::thread::Builder::new().name("agent".to_owned()).spawn(move || {
-        let inbox = Inbox { questions, hook_answers, stopped };
+        let inbox = Inbox { questions, hook_answers, peer_events, stopped };
         let result = runtime.block_on(engine.run(inbox));
         engine.participants.stop();
         engine.spare.stop();
@@ -133,6 +173,7 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
 struct Inbox {
     questions: mpsc::Receiver<Question>,
     hook_answers: mpsc::Receiver<(CallId, HookAnswer)>,
+    peer_events: PeerEvents,
     stopped: oneshot::Receiver<()>,
 }
 
@@ -144,8 +185,13 @@ impl Engine {
             let batch = self.wait(&mut inbox).await;
             let now = now();
             self.look_for_space();
-            if let Some(written) = batch.snapshot {
-                self.snapshot_ended(written)?;
+            if let Some(ended) = batch.snapshot {
+                self.snapshot_ended(ended)?;
+            }
+            // What is prompt comes first, connections before what was said on them.
+            let mut received = None;
+            for event in batch.prompt.into_iter().chain(batch.bulk) {
+                received = self.peer_event(now, event).or(received);
             }
             for (question, sender) in batch.questions {
                 let reply = ReplyTo(self.next_reply);
@@ -158,45 +204,80 @@ impl Engine {
             }
             self.agent.tick(now);
             self.carry_out()?;
+            if let Some(index) = received {
+                self.prune_after(index)?;
+            }
             if batch.stop {
                 return Ok(());
             }
         }
     }
 
+    /// Takes in what happened between members. Gives the index of a snapshot that has come.
+    fn peer_event(&mut self, now: Now, event: PeerEvent) -> Option<LogIndex> {
+        match event {
+            PeerEvent::Message { from, message } => self.agent.peer(now, from, message),
+            PeerEvent::Connected(peer) => self.agent.peer_connected(now, peer),
+            PeerEvent::Lost(peer) => self.agent.peer_lost(now, peer),
+            PeerEvent::SnapshotArrived(arrived) => {
+                let Arrived { from, meta, state, frame } = *arrived;
+                let index = meta.position.index;
+                self.agent.snapshot_arrived(now, from, meta, state, &frame);
+                return Some(index);
+            }
+            PeerEvent::SnapshotSent { to, delivery } => {
+                self.agent.snapshot_sent(now, to, delivery);
+            }
+            PeerEvent::SnapshotProgress { arrived, of } => {
+                self.agent.snapshot_progress(arrived, of);
+            }
+        }
+        None
+    }
+
     /// The next events, or nothing when it is time to tick. Whatever comes first, what the other sources have is taken
     /// with it, so that none is held up by a busy one.
     async fn wait(&mut self, inbox: &mut Inbox) -> Batch {
-        let mut batch =
-            Batch { questions: Vec::new(), hooks: Vec::new(), snapshot: None, stop: false };
+        let mut batch = Batch::default();
         let wake_at = self.agent.wake_at(now());
+        let PeerEvents { prompt, bulk } = &mut inbox.peer_events;
         tokio::select! {
             biased;
-            count = inbox.questions.recv_many(&mut batch.questions, AGENT_BATCH_MAX) => {
-                batch.stop = count == 0;
-            }
+            Some(event) = prompt.recv() => batch.prompt.push(event),
+            question = inbox.questions.recv() => match question {
+                Some(question) => batch.questions.push(question),
+                None => batch.stop = true,
+            },
+            Some(event) = bulk.recv() => batch.bulk.push(event),
             Some(answer) = inbox.hook_answers.recv() => batch.hooks.push(answer),
-            written = wait_for(&mut self.snapshot) => batch.snapshot = Some(written),
+            ended = wait_for(&mut self.snapshot) => batch.snapshot = Some(ended),
             () = sleep_until(wake_at) => {}
             _ = &mut inbox.stopped => batch.stop = true,
         }
+        // A connection is told of before its messages: what the bulk lane has is looked for first.
+        take_more(bulk, &mut batch.bulk, PEER_BULK_EVENTS_MAX);
+        take_more(prompt, &mut batch.prompt, AGENT_BATCH_MAX);
+        take_more(&mut inbox.questions, &mut batch.questions, AGENT_BATCH_MAX);
         while let Ok(answer) = inbox.hook_answers.try_recv() {
             batch.hooks.push(answer);
         }
         if batch.snapshot.is_none() {
-            batch.snapshot = self.snapshot.as_mut().and_then(written_by_now);
+            batch.snapshot = self.snapshot.as_mut().and_then(ended_by_now);
         }
         batch.stop |= !matches!(inbox.stopped.try_recv(), Err(TryRecvError::Empty));
         batch
     }
 
-    /// Persist, publish, hooks, answers, ends; until nothing more follows.
+    /// Early messages, persist, publish, hooks, messages, answers, ends; until nothing more follows.
     fn carry_out(&mut self) -> Result<(), EngineError> {
         loop {
-            let effects = self.agent.take_effects(now());
+            let mut effects = self.agent.take_effects(now());
+            for message in std::mem::take(&mut effects.early) {
+                self.peers.send(&message);
+            }
             let wrote = self.persist(&effects)?;
-            self.show(effects)?;
-            if !wrote {
+            let told = self.show(effects)?;
+            if !wrote && told == Told::Nothing {
                 self.ask_for_spare();
                 return self.snapshot_if_due();
             }
@@ -219,13 +300,34 @@ impl Engine {
         Ok(true)
     }
 
-    fn show(&mut self, effects: Effects) -> Result<(), EngineError> {
+    fn show(&mut self, effects: Effects) -> Result<Told, EngineError> {
         if let Some(view) = effects.view {
             self.views.send_replace(view);
+        }
+        if let Some(lease) = effects.lease {
+            self.lease.publish(lease);
         }
         for call in effects.hooks {
             self.participants.call(call);
         }
+        if let Some(authority) = effects.authority {
+            self.peers.set_authority(authority);
+        }
+        if let Some(peers) = effects.peers {
+            self.peers.set_peers(peers);
+        }
+        for message in &effects.sends {
+            self.peers.send(message);
+        }
+        let mut told = Told::Nothing;
+        for snapshot in effects.snapshots {
+            let to = snapshot.to;
+            if let Err(delivery) = self.peers.send_snapshot(snapshot) {
+                self.agent.snapshot_sent(now(), to, delivery);
+                told = Told::Something;
+            }
+        }
+        self.snapshot_wanted |= effects.snapshot_wanted;
         for (reply, answer) in effects.answers {
             if let Some(sender) = self.waiting.remove(&reply) {
                 // The session may be gone; its end is on the way here.
@@ -246,7 +348,7 @@ impl Engine {
             // The daemon may be ending already.
             ready.send(()).ok();
         }
-        Ok(())
+        Ok(told)
     }
 
     /// One durable write for everything appended. A full disk takes the reserve, and from then on writers are refused
@@ -285,50 +387,103 @@ impl Engine {
         }
     }
 
-    /// Takes a snapshot in the background when the log has grown enough.
+    /// Takes a snapshot in the background when the log has grown enough, or a member needs one.
     fn snapshot_if_due(&mut self) -> Result<(), EngineError> {
-        if self.snapshot.is_some() || self.log.bytes() < self.snapshot_at {
+        let due = self.snapshot_wanted || self.log.bytes() >= self.snapshot_at;
+        if !due || self.snapshot.is_some() || clock::now() < self.snapshot_not_before {
             return Ok(());
         }
         let (meta, state) = self.agent.snapshot();
         let (disk, schema) = (Arc::clone(&self.disk), Arc::clone(&self.schema));
-        let (sender, receiver) = oneshot::channel();
-        std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
-            let written = match write_snapshot(disk, meta.clone(), &state, &schema) {
-                Ok(()) => Some(meta),
+        let peers = self.peers.clone();
+        self.in_background(move || {
+            let written = write_snapshot(&disk, meta.clone(), &state, &schema);
+            match written.and_then(|()| prune(&*disk, &peers, meta.position.index)) {
+                Ok(()) => Snapshot::Taken(meta),
                 Err(error) => {
                     tracing::error!(%error, "a snapshot was not written; the log keeps growing");
-                    None
+                    Snapshot::Failed
                 }
-            };
+            }
+        })
+    }
+
+    /// Deletes what a snapshot that came from a member makes superfluous; in the background, and not while another one
+    /// is worked on, which does the same later.
+    fn prune_after(&mut self, received: LogIndex) -> Result<(), EngineError> {
+        if self.snapshot.is_some() {
+            return Ok(());
+        }
+        let (disk, peers) = (Arc::clone(&self.disk), self.peers.clone());
+        self.in_background(move || match prune(&*disk, &peers, received) {
+            Ok(()) => Snapshot::Received(received),
+            Err(error) => {
+                tracing::error!(%error, "a snapshot that came cannot be read back");
+                Snapshot::Failed
+            }
+        })
+    }
+
+    fn in_background(
+        &mut self,
+        work: impl FnOnce() -> Snapshot + Send + 'static,
+    ) -> Result<(), EngineError> {
+        let (sender, receiver) = oneshot::channel();
+        std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
             // The engine may have ended meanwhile; the snapshot is found at the next start.
-            sender.send(written).ok();
+            sender.send(work()).ok();
         })?;
         self.snapshot = Some(receiver);
         Ok(())
     }
 
-    fn snapshot_ended(&mut self, written: Option<SnapshotMeta>) -> Result<(), EngineError> {
+    fn snapshot_ended(&mut self, ended: Snapshot) -> Result<(), EngineError> {
         self.snapshot = None;
-        if let Some(meta) = written {
-            let index = meta.position.index;
-            self.agent.snapshot_written(meta);
-            self.log.prune(index)?;
-            tracing::info!(index = index.0, "snapshot written");
+        match ended {
+            Snapshot::Taken(meta) => {
+                // A member that needs a newer one still asks again.
+                self.snapshot_wanted = false;
+                let index = meta.position.index;
+                self.agent.snapshot_written(meta);
+                self.log.prune(index)?;
+                tracing::info!(index = index.0, "snapshot written");
+            }
+            Snapshot::Received(index) => {
+                self.log.prune(index)?;
+            }
+            Snapshot::Failed => {
+                self.snapshot_not_before = clock::now().plus_ms(SNAPSHOT_RETRY_MS);
+            }
         }
         self.snapshot_at = self.log.bytes().saturating_add(self.snapshot_log_bytes);
         Ok(())
     }
 }
 
+/// Whether the agent was told something by the way, so that it may have more effects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Something,
+}
+
+/// Reads the snapshot back, and deletes the older ones; but not while one may be on its way to a member.
+fn prune(disk: &dyn Disk, peers: &PeerHandle, index: LogIndex) -> anyhow::Result<()> {
+    if peers.is_sending_snapshots() {
+        verify_snapshot(disk, index)?;
+    } else {
+        prune_snapshots(disk, index)?;
+    }
+    Ok(())
+}
+
 fn write_snapshot(
-    disk: Arc<dyn Disk>,
+    disk: &Arc<dyn Disk>,
     meta: SnapshotMeta,
     state: &State,
     schema: &Schema,
 ) -> anyhow::Result<()> {
-    let index = meta.position.index;
-    let mut writer = SnapshotWriter::begin(Arc::clone(&disk), meta)?;
+    let mut writer = SnapshotWriter::begin(Arc::clone(disk), meta)?;
     let mut failed = None;
     crate::replication::snapshot::encode(state, schema, &mut |piece| {
         if failed.is_none() {
@@ -339,7 +494,6 @@ fn write_snapshot(
         return Err(error.into());
     }
     writer.finish()?;
-    prune_snapshots(&*disk, index)?;
     Ok(())
 }
 
@@ -347,22 +501,27 @@ fn now() -> Now {
     Now { monotonic: clock::now(), wall: clock::wall() }
 }
 
+/// What there is at once, up to `count` in all.
+fn take_more<T>(receiver: &mut mpsc::Receiver<T>, into: &mut Vec<T>, count: usize) {
+    while into.len() < count
+        && let Ok(one) = receiver.try_recv()
+    {
+        into.push(one);
+    }
+}
+
 /// What `wait_for` would give at once.
-fn written_by_now(
-    snapshot: &mut oneshot::Receiver<Option<SnapshotMeta>>,
-) -> Option<Option<SnapshotMeta>> {
+fn ended_by_now(snapshot: &mut oneshot::Receiver<Snapshot>) -> Option<Snapshot> {
     match snapshot.try_recv() {
-        Ok(written) => Some(written),
-        Err(TryRecvError::Closed) => Some(None),
+        Ok(ended) => Some(ended),
+        Err(TryRecvError::Closed) => Some(Snapshot::Failed),
         Err(TryRecvError::Empty) => None,
     }
 }
 
-async fn wait_for(
-    snapshot: &mut Option<oneshot::Receiver<Option<SnapshotMeta>>>,
-) -> Option<SnapshotMeta> {
+async fn wait_for(snapshot: &mut Option<oneshot::Receiver<Snapshot>>) -> Snapshot {
     match snapshot {
-        Some(receiver) => receiver.await.ok().flatten(),
+        Some(receiver) => receiver.await.unwrap_or(Snapshot::Failed),
         None => std::future::pending().await,
     }
 }

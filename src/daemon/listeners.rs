@@ -1,10 +1,10 @@
-//! The transports: opened before anything is announced, served until the word.
+//! The transports: opened before anything is announced.
 
 use super::configuration::value::{SshListen, UnixListen};
 use super::configuration::{Configuration, Sessions as SessionSettings};
 use super::users;
 use crate::io::handle::AgentHandle;
-use crate::io::session::{SessionLimits, Sessions};
+use crate::io::session::{Reads, SessionLimits, Sessions};
 use crate::io::shutdown::Shutdown;
 use crate::io::ssh::{SshServer, SshSettings};
 use crate::io::unix::UnixServer;
@@ -14,14 +14,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Sockets on which clients can knock. Who knocks before `serve` waits.
-pub(crate) struct Listeners {
-    ssh: Option<SshServer<Sessions>>,
-    unix: Option<UnixServer<Sessions>>,
-    shutdown: Shutdown,
-    addresses: Addresses,
-}
-
 /// Where the node can be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Addresses {
@@ -29,63 +21,50 @@ pub(crate) struct Addresses {
     pub(crate) unix: Option<PathBuf>,
 }
 
-impl Listeners {
-    /// Opens what is configured.
-    ///
-    /// # Errors
-    /// If an address is in use, a key or a file of keys cannot be read. Nothing listens then.
-    pub(crate) async fn open(
-        configuration: &Configuration,
-        agent: AgentHandle,
-        server: Arc<Server>,
-        shutdown: Shutdown,
-    ) -> anyhow::Result<Self> {
-        let SessionSettings { hello_timeout_s, idle_timeout_s, .. } = configuration.sessions;
-        let limits = SessionLimits::new(hello_timeout_s, idle_timeout_s);
-        let sessions = Sessions::new(agent, server, limits, shutdown.clone());
-        let mut addresses = Addresses { ssh: None, unix: None };
-        let ssh = match ssh_settings(configuration) {
-            None => None,
-            Some(settings) => {
-                let accounts = users::accounts(&configuration.users)?;
-                let ssh = SshServer::open(&settings, accounts, sessions.clone()).await?;
-                addresses.ssh = Some(ssh.address());
-                Some(ssh)
-            }
-        };
-        let unix = match &configuration.unix.path {
-            UnixListen::Off => None,
-            UnixListen::At(path) => {
-                addresses.unix = Some(path.clone());
-                Some(UnixServer::open(path, configuration.unix.mode.0, sessions).await?)
-            }
-        };
-        if ssh.is_some() && configuration.users.is_empty() {
-            tracing::warn!("no users are configured: nobody can log in by SSH");
-        }
-        Ok(Self { ssh, unix, shutdown, addresses })
-    }
+/// What every transport runs.
+pub(crate) fn sessions(
+    configuration: &Configuration,
+    agent: AgentHandle,
+    server: Arc<Server>,
+    shutdown: Shutdown,
+) -> Sessions {
+    let SessionSettings { hello_timeout_s, idle_timeout_s, .. } = configuration.sessions;
+    let reads = Reads {
+        wait: Duration::from_millis(configuration.cluster.read_wait_ms),
+        without_lease: configuration.cluster.minority_reads,
+    };
+    let limits = SessionLimits::new(hello_timeout_s, idle_timeout_s, reads);
+    Sessions::new(agent, server, limits, shutdown)
+}
 
-    /// Where clients can knock.
-    pub(crate) fn addresses(&self) -> &Addresses {
-        &self.addresses
+/// Opens SSH, if it is configured. Who knocks before it serves waits.
+///
+/// # Errors
+/// If the address is in use, a key or a file of keys cannot be read.
+pub(crate) async fn open_ssh(
+    configuration: &Configuration,
+    sessions: Sessions,
+) -> anyhow::Result<Option<SshServer<Sessions>>> {
+    let Some(settings) = ssh_settings(configuration) else { return Ok(None) };
+    let accounts = users::accounts(&configuration.users)?;
+    let ssh = SshServer::open(&settings, accounts, sessions).await?;
+    if configuration.users.is_empty() {
+        tracing::warn!("no users are configured: nobody can log in by SSH");
     }
+    Ok(Some(ssh))
+}
 
-    /// Serves clients until the word, and then until the last session has ended.
-    pub(crate) async fn serve(self) {
-        let Self { ssh, unix, shutdown, .. } = self;
-        let ssh = async {
-            if let Some(ssh) = ssh {
-                ssh.serve(shutdown.clone()).await;
-            }
-        };
-        let unix = async {
-            if let Some(unix) = unix {
-                unix.serve(shutdown.clone()).await;
-            }
-        };
-        tokio::join!(ssh, unix);
-    }
+/// Opens the local socket, if it is configured. Who knocks before it serves waits.
+///
+/// # Errors
+/// If somebody listens there, or it cannot be made.
+pub(crate) async fn open_unix(
+    configuration: &Configuration,
+    sessions: Sessions,
+) -> anyhow::Result<Option<(UnixServer<Sessions>, PathBuf)>> {
+    let UnixListen::At(path) = &configuration.unix.path else { return Ok(None) };
+    let unix = UnixServer::open(path, configuration.unix.mode.0, sessions).await?;
+    Ok(Some((unix, path.clone())))
 }
 
 fn ssh_settings(configuration: &Configuration) -> Option<SshSettings> {

@@ -5,6 +5,7 @@ pub(crate) mod embed;
 pub(crate) mod engine;
 pub(crate) mod listeners;
 pub(crate) mod logging;
+mod member;
 mod models;
 mod node;
 pub(crate) mod participants;
@@ -15,10 +16,9 @@ pub(crate) mod users;
 
 use self::configuration::Configuration;
 use self::node::Node;
-use self::readiness::{Signals, Supervisor};
+use self::readiness::Supervisor;
 use self::start::Registered;
 use crate::io::descriptors;
-use std::io;
 use std::process::ExitCode;
 
 /// Runs the agent until it is asked to end.
@@ -38,15 +38,16 @@ pub(crate) fn run(
     let supervisor = Supervisor::from_environment();
     supervisor.status("starting: models, log and configuration are read");
     let mut node = Node::start(configuration, participants)?;
-    let status = format!("NETCONF is open: {}", node.addresses());
-    let stopped = async {
-        // Whoever hears that we are ready may ask us to end at once.
-        let signals = Signals::catch()?;
-        tracing::info!("{status}");
-        supervisor.ready(&status);
-        Ok::<_, io::Error>(signals.asked_to_stop().await)
+    let mut signals = node.catch_signals()?;
+    let signal = match node.open(signals.asked_to_stop())? {
+        Some(signal) => signal,
+        None => {
+            let status = format!("NETCONF is open: {}", node.addresses());
+            tracing::info!("{status}");
+            supervisor.ready(&status);
+            node.wait(signals.asked_to_stop())?
+        }
     };
-    let signal = node.wait(stopped)??;
     tracing::info!(signal, "asked to end; sessions are finished");
     supervisor.stopping();
     node.stop()?;

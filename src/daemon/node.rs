@@ -2,31 +2,49 @@
 
 use super::configuration::Configuration;
 use super::engine::{self, EngineError};
-use super::listeners::{Addresses, Listeners};
-use super::start::Registered;
+use super::listeners::{self, Addresses};
+use super::readiness::Signals;
+use super::start::{Registered, Started};
 use super::{models, start};
-use crate::io::shutdown::ShutdownSender;
+use crate::io::session::Sessions;
+use crate::io::shutdown::{Shutdown, ShutdownSender};
 use crate::io::{clock, shutdown};
 use crate::netconf::hello::Features;
 use crate::netconf::server::Server;
 use anyhow::Context;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
-/// A node that serves.
+/// A node that has just started lets clients of the local socket wait so long for it, before it refuses them.
+const LOCAL_PATIENCE: Duration = Duration::from_secs(1);
+
+/// A node whose agent runs.
 pub(crate) struct Node {
+    configuration: Configuration,
     runtime: Runtime,
     addresses: Addresses,
+    sessions: Sessions,
+    /// Resolves when NETCONF may open.
+    ready: Option<oneshot::Receiver<()>>,
+    /// Said when it does.
+    opened: ShutdownSender,
+    joining: bool,
     shutdown: ShutdownSender,
-    serving: JoinHandle<()>,
+    word: Shutdown,
+    serving: Vec<JoinHandle<()>>,
     stop: oneshot::Sender<()>,
     ended: oneshot::Receiver<Result<(), EngineError>>,
+    /// Members are talked to until the agent has ended.
+    hang_up: ShutdownSender,
+    peers: JoinHandle<()>,
 }
 
 impl Node {
-    /// Starts a node and waits until NETCONF is open.
+    /// Starts a node, and opens its local socket.
     ///
     /// # Errors
     /// If it cannot start: nothing serves then.
@@ -42,18 +60,87 @@ impl Node {
             writable_running: datastores.writable_running(),
         };
         let server = Server::new(Arc::clone(&schema), features, clock::wall());
-        let engine = start::start(configuration, &schema, participants)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let engine::Running { handle, ready, stop, ended } = engine;
-        if runtime.block_on(ready).is_err() {
-            runtime.block_on(ended).context("the agent's thread is gone")??;
-            anyhow::bail!("the agent ended before it was ready");
-        }
+        let Started { running, peers, joining } =
+            start::start(configuration, &schema, participants, &runtime)?;
+        let engine::Running { handle, ready, stop, ended } = running;
+        let (hang_up, word) = shutdown::channel();
+        let peers = runtime.spawn(peers.serve(handle.clone(), word));
         let (shutdown, word) = shutdown::channel();
-        let listeners = runtime.block_on(Listeners::open(configuration, handle, server, word))?;
-        let addresses = listeners.addresses().clone();
-        let serving = runtime.spawn(listeners.serve());
-        Ok(Self { runtime, addresses, shutdown, serving, stop, ended })
+        let (opened, is_open) = shutdown::channel();
+        let sessions = listeners::sessions(configuration, handle, server, word.clone());
+        let mut addresses = Addresses { ssh: None, unix: None };
+        let mut serving = Vec::new();
+        let local = runtime.block_on(listeners::open_unix(configuration, sessions.clone()))?;
+        if let Some((unix, path)) = local {
+            addresses.unix = Some(path);
+            let mut is_open = is_open;
+            let word = word.clone();
+            serving.push(runtime.spawn(async move {
+                // Who comes early may wait a moment; what comes of it, the agent decides.
+                timeout(LOCAL_PATIENCE, is_open.requested()).await.unwrap_or_default();
+                unix.serve(word).await;
+            }));
+        }
+        Ok(Self {
+            configuration: configuration.clone(),
+            runtime,
+            addresses,
+            sessions,
+            ready: Some(ready),
+            opened,
+            joining,
+            shutdown,
+            word,
+            serving,
+            stop,
+            ended,
+            hang_up,
+            peers,
+        })
+    }
+
+    /// Waits until the node is ready, and opens NETCONF; or until `asked` is ready, and gives what it says.
+    ///
+    /// # Errors
+    /// If the node cannot serve.
+    pub(crate) fn open<T>(&mut self, asked: impl Future<Output = T>) -> anyhow::Result<Option<T>> {
+        let Some(ready) = self.ready.take() else { return Ok(None) };
+        let outcome = self.runtime.block_on(async {
+            tokio::select! {
+                ready = ready => Ok(ready),
+                asked = asked => Err(asked),
+            }
+        });
+        match outcome {
+            Err(asked) => return Ok(Some(asked)),
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => {
+                let ended = self.runtime.block_on(&mut self.ended);
+                ended.context("the agent's thread is gone")??;
+                anyhow::bail!("the agent ended before it was ready");
+            }
+        }
+        if self.joining {
+            tracing::info!("this node is caught up with its cluster");
+        }
+        let sessions = self.sessions.clone();
+        let ssh = listeners::open_ssh(&self.configuration, sessions);
+        if let Some(ssh) = self.runtime.block_on(ssh)? {
+            self.addresses.ssh = Some(ssh.address());
+            self.serving.push(self.runtime.spawn(ssh.serve(self.word.clone())));
+        }
+        self.opened.request();
+        Ok(None)
+    }
+
+    /// From now on the process does not die of the signals that ask it to end.
+    ///
+    /// # Errors
+    /// If they cannot be caught.
+    pub(crate) fn catch_signals(&self) -> std::io::Result<Signals> {
+        let _in_runtime = self.runtime.enter();
+        Signals::catch()
     }
 
     /// Where clients can knock.
@@ -78,17 +165,22 @@ impl Node {
         })
     }
 
-    /// Answers what was asked, ends all sessions, and closes the log.
+    /// Answers what was asked, ends all sessions, closes the log, and hangs up.
     ///
     /// # Errors
     /// If a task or the agent failed meanwhile.
     pub(crate) fn stop(self) -> anyhow::Result<()> {
-        let Self { runtime, shutdown, serving, stop, ended, .. } = self;
+        let Self { runtime, opened, shutdown, serving, stop, ended, hang_up, peers, .. } = self;
         shutdown.request();
-        runtime.block_on(serving)?;
+        opened.request();
+        for task in serving {
+            runtime.block_on(task)?;
+        }
         // The agent may have ended in the meantime; its result tells.
         stop.send(()).ok();
         runtime.block_on(ended).context("the agent's thread is gone")??;
+        hang_up.request();
+        runtime.block_on(peers)?;
         Ok(())
     }
 }

@@ -80,7 +80,7 @@ impl Signals {
     }
 
     /// Waits until the process is asked to end, and tells by which signal.
-    pub(crate) async fn asked_to_stop(mut self) -> &'static str {
+    pub(crate) async fn asked_to_stop(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",

@@ -2,29 +2,37 @@
 
 use super::configuration::{Configuration, value};
 use super::engine::{self, Parts, Running};
+use super::member::{self, Place, look, name_of};
 use super::participants::Participants;
+use crate::agent::effects::{Lease, PeerAddress};
 use crate::agent::slot::Registration as SlotRegistration;
 use crate::agent::{Agent, Parameters, StorageSpace};
-use crate::api::hook::ParticipantId;
+use crate::api::hook::{CallId, HookAnswer, ParticipantId};
 use crate::api::participant::{Participant, Registration};
-use crate::base::ids::{Boot, ClusterId, Incarnation, Lineage};
+use crate::base::ids::{Incarnation, LogIndex};
 use crate::base::limits::PARTICIPANTS_MAX;
 use crate::base::rules::Rules;
+use crate::base::time::Timestamp;
 use crate::datastore::edit::Edit;
 use crate::datastore::store::{Datastores, Presence, RunningAccess};
 use crate::io::disk::RealDisk;
+use crate::io::peer::{self, Own, PeerServer, PeerSettings};
 use crate::io::random;
 use crate::netconf::state::View;
-use crate::raft::{Node, NodeConfig, RecoveredLog};
-use crate::replication::state::State;
-use crate::storage::{
-    Disk, Identity, IdentityError, LogOptions, Recovered, Reserve, SnapshotReader, recover,
-};
+use crate::raft::{EntryKind, Node, NodeConfig, RecoveredLog};
+use crate::replication::snapshot::Decoder;
+use crate::replication::state::{Member, State};
+use crate::storage::{Disk, Identity, LogOptions, Recovered, Reserve, SnapshotReader, recover};
 use crate::yang::schema::Schema;
 use crate::yang::tree::{Seed, Tree};
 use anyhow::Context;
 use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
 
+/// The first member of every cluster. Its log begins with nothing but itself; all others begin with a snapshot.
+pub(super) const FOUNDER: Incarnation = Incarnation(1);
 /// Ticks of 10 ms: 250 to 500 ms without a leader, a heartbeat each 50 ms.
 const ELECTION_TICKS: usize = 25;
 const HEARTBEAT_TICKS: usize = 5;
@@ -32,29 +40,42 @@ const HEARTBEAT_TICKS: usize = 5;
 /// A participant with its registration.
 pub(crate) type Registered = (Registration, Box<dyn Participant>);
 
-/// Opens the data directory and starts the agent's thread.
+/// A node whose agent runs.
+pub(crate) struct Started {
+    pub(crate) running: Running,
+    /// To be served.
+    pub(crate) peers: PeerServer,
+    /// It is a new member that has no state yet.
+    pub(crate) joining: bool,
+}
+
+/// Opens the data directory, joins a cluster if that is asked for, and starts the agent's thread.
 pub(crate) fn start(
     configuration: &Configuration,
     schema: &Arc<Schema>,
     participants: Vec<Registered>,
-) -> anyhow::Result<Running> {
+    runtime: &Runtime,
+) -> anyhow::Result<Started> {
     let initial = read_initial(configuration, schema)?;
     let registrations = register(schema, &participants)?;
-    let directory = &configuration.data_dir;
-    let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(directory)?);
-    let identity = identity(&*disk)?;
-    let Recovered { log, raft, cut, damaged_snapshots } =
-        recover(Arc::clone(&disk), LogOptions::default())
-            .with_context(|| format!("the log in {} cannot be used", directory.display()))?;
-    if let Some(cut) = cut {
-        tracing::info!(file = cut.file, offset = cut.offset, "an unfinished write was cut off");
-    }
-    for file in damaged_snapshots {
-        tracing::warn!(file, "a damaged snapshot was passed over; the log makes up for it");
-    }
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(&configuration.data_dir)?);
+    let listener = runtime.block_on(listen(configuration, &*disk))?;
+    let address = address(configuration, listener.as_ref());
+    let place = Place { configuration, disk: &disk, schema, runtime, address: address.clone() };
+    let member::Member { identity, credentials, others } = place.begin()?;
+    let Recovered { log, raft, .. } = recovered(configuration, &disk)?;
+    anyhow::ensure!(
+        credentials.is_some() || is_alone(&identity, &raft),
+        "the data directory {} belongs to member {} of a cluster, but its key and certificate, the file member.pem, are \
+         missing: restore that file, or join again with --join, --token and --discard-local-data",
+        configuration.data_dir.display(),
+        identity.incarnation
+    );
     let storage = hold_reserve(&*disk)?;
     let state = recovered_state(&disk, &raft, schema, &identity)?;
+    let others = if others.is_empty() { others_in(&state, &identity) } else { others };
     let base = raft.base();
+    let joining = raft.last().index == LogIndex(0) && identity.incarnation != FOUNDER;
     let node = Node::new(&node_config(&identity)?, raft)?;
     let datastores = datastores(configuration)?;
     let view = Arc::new(view_of(&state, datastores));
@@ -62,8 +83,8 @@ pub(crate) fn start(
         schema: Arc::clone(schema),
         incarnation: identity.incarnation,
         boot: identity.boot,
-        name: crate::io::host::name(),
-        address: String::new(),
+        name: configuration.cluster.name_or_default(),
+        address,
         cluster: identity.cluster,
         lineage: identity.lineage,
         datastores,
@@ -74,24 +95,115 @@ pub(crate) fn start(
     };
     let mut agent = Agent::new(parameters, node, state, base);
     agent.set_storage(storage);
-    let (answers, hook_answers) = tokio::sync::mpsc::channel(PARTICIPANTS_MAX);
+    // Who has others must hear them before he knows that what he has is not old.
+    let lease = if credentials.is_some() { Lease::Until(Timestamp(0)) } else { Lease::Unlimited };
+    let (handle, peer_events, peers) = peer::open(PeerSettings {
+        own: own(&identity, schema),
+        tree_seed: identity.tree_seed,
+        credentials,
+        listener,
+        listen: configuration.cluster.listen_or_default(),
+        peers: others,
+        disk: Arc::clone(&disk),
+        schema: Arc::clone(schema),
+    });
+    let (participants, hook_answers) = start_participants(participants, schema)?;
+    let running = engine::start(Parts {
+        agent,
+        disk,
+        log,
+        schema: Arc::clone(schema),
+        participants,
+        hook_answers,
+        peers: handle,
+        peer_events,
+        view,
+        lease,
+        snapshot_log_bytes: configuration.storage.snapshot_log_bytes,
+    })?;
+    Ok(Started { running, peers, joining })
+}
+
+/// This node, as it greets others.
+fn own(identity: &Identity, schema: &Schema) -> Own {
+    Own {
+        name: name_of(identity),
+        boot: identity.boot,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        schema_id: schema.schema_id,
+    }
+}
+
+/// Listens for members, if there are any, or it is asked for.
+async fn listen(
+    configuration: &Configuration,
+    disk: &dyn Disk,
+) -> anyhow::Result<Option<TcpListener>> {
+    let cluster = &configuration.cluster;
+    let is_member = look(disk)?.is_some_and(|(_, credentials)| credentials.is_some());
+    if !is_member && cluster.listen.is_none() && cluster.join.is_none() {
+        return Ok(None);
+    }
+    let address = cluster.listen_or_default();
+    let listener = TcpListener::bind(address).await;
+    Ok(Some(listener.with_context(|| format!("cannot listen for members on {address}"))?))
+}
+
+/// Where members find this one; empty if the configuration says nothing of it, so that what they know stays.
+fn address(configuration: &Configuration, listener: Option<&TcpListener>) -> String {
+    let cluster = &configuration.cluster;
+    if cluster.advertise.is_none() && cluster.listen.is_none() && cluster.join.is_none() {
+        return String::new();
+    }
+    let listening = listener.and_then(|listener| listener.local_addr().ok());
+    cluster.advertise_or_default(listening.unwrap_or_else(|| cluster.listen_or_default()))
+}
+
+fn recovered(configuration: &Configuration, disk: &Arc<dyn Disk>) -> anyhow::Result<Recovered> {
+    let directory = &configuration.data_dir;
+    let recovered = recover(Arc::clone(disk), LogOptions::default())
+        .with_context(|| format!("the log in {} cannot be used", directory.display()))?;
+    if let Some(cut) = &recovered.cut {
+        tracing::info!(file = cut.file, offset = cut.offset, "an unfinished write was cut off");
+    }
+    for file in &recovered.damaged_snapshots {
+        tracing::warn!(file, "a damaged snapshot was passed over; the log makes up for it");
+    }
+    Ok(recovered)
+}
+
+/// Whom to be connected to while the log is applied.
+fn others_in(state: &State, identity: &Identity) -> Vec<PeerAddress> {
+    let others = state.members.iter().filter(|it| it.incarnation != identity.incarnation);
+    let address = |member: &Member| PeerAddress {
+        incarnation: member.incarnation,
+        name: member.name.clone(),
+        address: member.address.clone(),
+    };
+    others.map(address).collect()
+}
+
+/// Whether the node is, as far as its log tells, a cluster of one.
+fn is_alone(identity: &Identity, raft: &RecoveredLog) -> bool {
+    let others = raft.snapshot.as_ref().is_some_and(|snapshot| {
+        snapshot.conf_state.voters.len().saturating_add(snapshot.conf_state.learners.len()) > 1
+    });
+    let changes = raft.entries.iter().any(|entry| entry.kind == EntryKind::Membership);
+    identity.incarnation == FOUNDER && !others && !changes
+}
+
+type HookAnswers = mpsc::Receiver<(CallId, HookAnswer)>;
+
+fn start_participants(
+    participants: Vec<Registered>,
+    schema: &Arc<Schema>,
+) -> anyhow::Result<(Participants, HookAnswers)> {
+    let (answers, hook_answers) = mpsc::channel(PARTICIPANTS_MAX);
     let numbered =
         participants.into_iter().zip(0..).map(|((registration, participant), number)| {
             (ParticipantId(number), registration.name, participant)
         });
-    let participants = Participants::start(numbered.collect(), schema, &answers)?;
-    let schema = Arc::clone(schema);
-    let snapshot_log_bytes = configuration.storage.snapshot_log_bytes;
-    Ok(engine::start(Parts {
-        agent,
-        disk,
-        log,
-        schema,
-        participants,
-        hook_answers,
-        view,
-        snapshot_log_bytes,
-    })?)
+    Ok((Participants::start(numbered.collect(), schema, &answers)?, hook_answers))
 }
 
 /// What the configuration asks for; there is no startup datastore.
@@ -116,46 +228,19 @@ fn hold_reserve(disk: &dyn Disk) -> anyhow::Result<StorageSpace> {
     }
 }
 
-/// The identity of this directory: a new life of it, or a new cluster of one in an empty directory.
-fn identity(disk: &dyn Disk) -> anyhow::Result<Identity> {
-    let nonce = random::number()?;
-    let started = match Identity::start(disk, nonce) {
-        // The reserve is what a full disk is started with.
-        Err(IdentityError::Disk(error))
-            if error.is_no_space() && Reserve::default().release(disk)? =>
-        {
-            Identity::start(disk, nonce)
-        }
-        started => started,
-    };
-    if let Some(identity) = started? {
-        return Ok(identity);
-    }
-    let wide = || -> anyhow::Result<u128> {
-        Ok(u128::from(random::number()?) << 64 | u128::from(random::number()?))
-    };
-    let identity = Identity {
-        cluster: ClusterId(wide()?),
-        lineage: Lineage(wide()?),
-        incarnation: Incarnation(1),
-        boot: Boot { counter: 1, nonce: random::number()? },
-        tree_seed: wide()?.to_le_bytes(),
-    };
-    identity.create(disk)?;
-    Ok(identity)
-}
-
 fn node_config(identity: &Identity) -> anyhow::Result<NodeConfig> {
     Ok(NodeConfig {
         id: identity.incarnation,
-        voters: vec![identity.incarnation],
+        // Whoever joined is sent a snapshot that says who they are.
+        voters: Some(identity.incarnation).filter(|own| *own == FOUNDER).into_iter().collect(),
         seed: random::number()?,
         election_ticks: ELECTION_TICKS,
         heartbeat_ticks: HEARTBEAT_TICKS,
     })
 }
 
-fn recovered_state(
+/// The state that the log goes on from.
+pub(super) fn recovered_state(
     disk: &Arc<dyn Disk>,
     raft: &RecoveredLog,
     schema: &Schema,
@@ -166,12 +251,12 @@ fn recovered_state(
         return Ok(State::new(Tree::empty(seed)));
     };
     let mut reader = SnapshotReader::open(Arc::clone(disk), snapshot.position.index)?;
-    let mut bytes = Vec::new();
+    let misfit = "the stored configuration does not fit the models";
+    let mut decoder = Decoder::new(schema);
     while let Some(piece) = reader.read()? {
-        bytes.extend_from_slice(&piece);
+        decoder.push(&piece).context(misfit)?;
     }
-    crate::replication::snapshot::decode(&bytes, schema)
-        .context("the stored configuration does not fit the models")
+    decoder.finish().context(misfit)
 }
 
 fn view_of(state: &State, datastores: Datastores) -> View {

@@ -6,6 +6,7 @@ pub(crate) mod disk;
 pub(crate) mod handle;
 pub(crate) mod host;
 pub(crate) mod password;
+pub(crate) mod peer;
 pub(crate) mod random;
 pub(crate) mod service;
 pub(crate) mod session;

@@ -16,9 +16,13 @@ pub(crate) struct Peer {
     pub(crate) admin: bool,
 }
 
+/// Why a client that was let in gets no session. Nothing was said to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal(pub(crate) String);
+
 /// Serves clients. The one for production is `session::Sessions`.
 pub(crate) trait Service: Clone + Send + Sync + 'static {
-    /// Serves one client until it is over, and tells why it is.
+    /// Serves one client until it is over, and tells why it is; or refuses it.
     ///
     /// `gone` is ready when the client can be neither heard nor reached any more; a client that will only say nothing
     /// more is at the end of `reader`, and is still answered.
@@ -28,7 +32,7 @@ pub(crate) trait Service: Clone + Send + Sync + 'static {
         reader: R,
         writer: W,
         gone: G,
-    ) -> impl Future<Output = EndCause> + Send
+    ) -> impl Future<Output = Result<EndCause, Refusal>> + Send
     where
         R: AsyncRead + Unpin + Send,
         W: AsyncWrite + Unpin + Send,

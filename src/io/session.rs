@@ -1,7 +1,7 @@
 //! The task of one session: moves bytes between a transport and the machine, and asks the agent for it.
 
-use super::handle::AgentHandle;
-use super::service::{Peer, Service};
+use super::handle::{AgentHandle, NoLease};
+use super::service::{Peer, Refusal, Service};
 use super::shutdown::Shutdown;
 use super::{clock, random};
 use crate::agent::event::{Answer, Client, EndCause, Fresh, SessionEvent};
@@ -10,10 +10,13 @@ use crate::base::limits::{
     DRAIN_TIMEOUT_S, REPLY_CHUNK_BYTES, SESSION_END_TIMEOUT_S, WRITE_STALL_TIMEOUT_S,
 };
 use crate::netconf::error::{ErrorTag, ErrorType, RpcError};
+use crate::netconf::operation::ClusterRequest;
 use crate::netconf::reply::{DataReply, Fill};
+use crate::netconf::rpc::Read;
 use crate::netconf::server::Server;
 use crate::netconf::session::{Closing, Session, Step};
 use crate::netconf::state::Counters;
+use crate::replication::state::Authority;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,12 +42,31 @@ pub(crate) struct SessionLimits {
     pub(crate) idle_timeout: Option<Duration>,
     /// While a write makes no progress at all.
     pub(crate) write_stall_timeout: Duration,
+    pub(crate) reads: Reads,
+}
+
+/// What a read does on a node that may be behind the cluster (PROTOCOL M2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reads {
+    /// How long it waits for a lease.
+    pub(crate) wait: Duration,
+    pub(crate) without_lease: MinorityReads,
+}
+
+/// Whether a node that is cut off from the majority answers reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum MinorityReads {
+    Deny,
+    /// From what it has, which may be old.
+    Allow,
 }
 
 impl SessionLimits {
     /// The limits of the configuration, in seconds; an idle time of 0 has no limit.
-    pub(crate) fn new(hello_timeout_s: u64, idle_timeout_s: u64) -> Self {
+    pub(crate) fn new(hello_timeout_s: u64, idle_timeout_s: u64, reads: Reads) -> Self {
         Self {
+            reads,
             hello_timeout: Duration::from_secs(hello_timeout_s),
             idle_timeout: (idle_timeout_s > 0).then(|| Duration::from_secs(idle_timeout_s)),
             write_stall_timeout: Duration::from_secs(WRITE_STALL_TIMEOUT_S),
@@ -90,7 +112,13 @@ impl Sessions {
 }
 
 impl Service for Sessions {
-    async fn serve<R, W, G>(&self, peer: Peer, reader: R, writer: W, gone: G) -> EndCause
+    async fn serve<R, W, G>(
+        &self,
+        peer: Peer,
+        reader: R,
+        writer: W,
+        gone: G,
+    ) -> Result<EndCause, Refusal>
     where
         R: AsyncRead + Unpin + Send,
         W: AsyncWrite + Unpin + Send,
@@ -109,9 +137,13 @@ impl Service for Sessions {
         let mut ends = self.agent.ends();
         let key = match self.agent.ask(SessionEvent::Open(client)).await {
             Some(Answer::Opened(key)) => key,
-            answer => {
-                tracing::warn!(user = peer.user, ?answer, "session refused");
-                return EndCause::Dropped;
+            Some(Answer::Refused(reason)) => {
+                tracing::warn!(user = peer.user, reason, "session refused");
+                return Err(Refusal(reason));
+            }
+            Some(Answer::Ok | Answer::Errors(_) | Answer::Output(_) | Answer::Admitted(_))
+            | None => {
+                return Err(Refusal("the node stops".to_owned()));
             }
         };
         let (session, user) = (key.id.0, &peer.user);
@@ -139,7 +171,7 @@ impl Service for Sessions {
             self.server.statistics.session_dropped();
         }
         self.end(key, cause).await;
-        cause
+        Ok(cause)
     }
 }
 
@@ -241,7 +273,16 @@ where
                 }
                 Step::AskCluster { message_id, request, transaction } => {
                     // Chance is drawn here: the agent has none.
-                    let fresh = Fresh { random: random::bytes()?, authority: None };
+                    let authority = match &request {
+                        ClusterRequest::Init { name, .. } => Some(new_authority(name)?),
+                        ClusterRequest::Token { .. }
+                        | ClusterRequest::Remove { .. }
+                        | ClusterRequest::TransferLeadership { .. }
+                        | ClusterRequest::SetPolicy { .. }
+                        | ClusterRequest::Outcome { .. }
+                        | ClusterRequest::Rollback { .. } => None,
+                    };
+                    let fresh = Fresh { random: random::bytes()?, authority };
                     let session = self.key;
                     self.ask(SessionEvent::Cluster {
                         session,
@@ -252,10 +293,7 @@ where
                     })
                     .await?;
                 }
-                Step::Read(read) => {
-                    let reply = self.machine.read(&read, &self.sessions.agent.view());
-                    self.stream(reply).await?;
-                }
+                Step::Read(read) => self.read(&read).await?,
                 Step::Send(bytes) => self.write(&bytes).await?,
                 Step::Close(closing) => return Ok(Ending::Machine(closing)),
                 Step::Wait => {
@@ -296,6 +334,26 @@ where
             Some(Answer::Opened(_) | Answer::Admitted(_)) | None => return Err(Ending::AgentGone),
         };
         self.write(&reply).await
+    }
+
+    async fn read(&mut self, read: &Read) -> Result<(), Ending> {
+        let Reads { wait, without_lease } = self.sessions.limits.reads;
+        let agent = &self.sessions.agent;
+        let view = if self.machine.reads_running(read) {
+            agent.view_with_lease(wait).await
+        } else {
+            Ok(agent.view())
+        };
+        let view = match (view, without_lease) {
+            (Ok(view), _) => view,
+            (Err(NoLease), MinorityReads::Allow) => agent.view(),
+            (Err(NoLease), MinorityReads::Deny) => {
+                let reply = self.machine.answered(Err(vec![no_quorum()]));
+                return self.write(&reply).await;
+            }
+        };
+        let reply = self.machine.read(read, &view);
+        self.stream(reply).await
     }
 
     async fn stream(&mut self, mut reply: DataReply) -> Result<(), Ending> {
@@ -359,6 +417,17 @@ where
             .map_err(|_elapsed| Ending::WriteStall)?
             .map_err(Ending::Transport)
     }
+}
+
+fn no_quorum() -> RpcError {
+    let message = "this node is cut off from the majority of its cluster, so that what it has may be old: read from \
+                   another member, bring members back, or set minority-reads to allow";
+    RpcError::new(ErrorType::Application, ErrorTag::ResourceDenied, message.to_owned())
+        .tagged("quorate:no-quorum")
+}
+
+fn new_authority(cluster: &str) -> io::Result<Authority> {
+    super::peer::authority::create(cluster).map_err(io::Error::other)
 }
 
 /// The node cannot do it in the phase that it is in.

@@ -112,8 +112,8 @@ async fn serve_one<S: Service>(service: S, stream: UnixStream) {
     }
     let peer = Peer { user, transport: Transport::Unix, source_host: None, admin };
     let (reader, writer) = stream.into_split();
-    let cause = service.serve(peer, reader, writer, std::future::pending()).await;
-    tracing::debug!(?cause, "local connection closed");
+    let served = service.serve(peer, reader, writer, std::future::pending()).await;
+    tracing::debug!(?served, "local connection closed");
 }
 
 /// Root, and the account that the agent runs as: both can do with its data what they like anyway.
@@ -186,7 +186,7 @@ fn name_in(passwd: &str, uid: u32) -> Option<String> {
 mod tests {
     use super::{UnixError, UnixServer, is_admin, name_in, user_of};
     use crate::agent::event::EndCause;
-    use crate::io::service::{Peer, Service};
+    use crate::io::service::{Peer, Refusal, Service};
     use crate::io::shutdown;
     use crate::netconf::state::Transport;
     use std::fs;
@@ -201,7 +201,13 @@ mod tests {
     struct Echo(Arc<Mutex<Vec<Peer>>>);
 
     impl Service for Echo {
-        async fn serve<R, W, G>(&self, peer: Peer, mut reader: R, mut writer: W, _: G) -> EndCause
+        async fn serve<R, W, G>(
+            &self,
+            peer: Peer,
+            mut reader: R,
+            mut writer: W,
+            _: G,
+        ) -> Result<EndCause, Refusal>
         where
             R: AsyncRead + Unpin + Send,
             W: AsyncWrite + Unpin + Send,
@@ -209,7 +215,7 @@ mod tests {
         {
             self.0.lock().unwrap().push(peer);
             tokio::io::copy(&mut reader, &mut writer).await.unwrap();
-            EndCause::Closed
+            Ok(EndCause::Closed)
         }
     }
 

@@ -51,7 +51,6 @@ pub(crate) enum ErrorTag {
     AccessDenied,
     LockDenied,
     ResourceDenied,
-    #[expect(dead_code, reason = "never sent: what fails leaves running as it was")]
     RollbackFailed,
     DataExists,
     DataMissing,

@@ -6,7 +6,7 @@
 use super::error::{ErrorTag, ErrorType, RpcError};
 use super::framing::{Decoder, Encoder, Framing, FramingError};
 use super::hello::{self, HelloError};
-use super::operation::{ClusterRequest, Request};
+use super::operation::{ClusterRequest, Datastore, Request};
 use super::reply::{self, DataReply};
 use super::rpc::{self, Attributes, NotRpc, Operation, Read};
 use super::server::Server;
@@ -14,6 +14,7 @@ use super::state::{Counters, View, count};
 use super::{cluster, read};
 use crate::base::ids::SessionId;
 use crate::base::limits::{MESSAGE_BYTES_MAX, READ_AHEAD_BYTES, REQUESTS_IN_FLIGHT_MAX};
+use crate::yang::schema::NodeId;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -162,6 +163,27 @@ impl Session {
                 self.encoder.message(&reply::ok(&asked.attributes))
             }
             Err(errors) => self.errors(&asked.attributes, &errors),
+        }
+    }
+
+    /// Whether what `Step::Read` wants to know is what the cluster must agree on. Its own candidate, its state and its
+    /// schemas a node can show at any time.
+    pub(crate) fn reads_running(&self, read: &Read) -> bool {
+        let schema = &self.server.schema;
+        let is_configuration = |id: &NodeId| {
+            usize::try_from(id.0)
+                .ok()
+                .and_then(|at| schema.nodes.get(at))
+                .is_some_and(|node| node.config)
+        };
+        match read {
+            Read::Get { filter: None } => true,
+            Read::Get { filter: Some(filter) } => {
+                let top = schema.top.iter().filter(|node| is_configuration(node));
+                top.into_iter().any(|node| filter.can_select(*node))
+            }
+            Read::GetConfig { source, .. } => *source != Datastore::Candidate,
+            Read::GetSchema { .. } => false,
         }
     }
 

@@ -147,10 +147,12 @@ fn node_up(
         }
     }
     let session_ids = next_block(state);
+    let known = state.member(incarnation).map(|member| member.address.clone());
+    let address = if address.is_empty() { known.unwrap_or_default() } else { address.to_owned() };
     let member = Member {
         incarnation,
         name: name.to_owned(),
-        address: address.to_owned(),
+        address,
         boot,
         up: true,
         floor: 0,

@@ -1,7 +1,8 @@
 //! The replicated state as the bytes of a snapshot.
 //!
 //! `"QRS1"`, the length of the head, the head (everything but trees), running, and the tree that a pending confirmed
-//! commit restores, and what is kept of earlier revisions, each as its difference to the next. All by names, so that a snapshot can be read under another numbering of the schema.
+//! commit restores, and what is kept of earlier revisions, each as its difference to the next. All by names, so that a
+//! snapshot can be read under another numbering of the schema.
 
 use super::state::{Charter, Committed, Kept, Lock, Member, State, Token};
 use crate::base::ids::{Digest, Incarnation, LogIndex, Revision, SessionKey, TxId};
@@ -14,6 +15,10 @@ use serde::{Deserialize, Serialize};
 const MAGIC: &[u8; 4] = b"QRS1";
 /// Bytes of one piece of a tree.
 const PIECE_BYTES_MAX: usize = 1 << 20;
+/// The magic and the length of the head.
+const START_BYTES: usize = 12;
+/// The length of a piece.
+const LENGTH_BYTES: usize = 4;
 
 #[derive(Serialize, Deserialize)]
 struct Head {
@@ -110,92 +115,188 @@ fn write_pieces(bytes: &[u8], write: &mut dyn FnMut(&[u8])) {
     }
 }
 
-/// What is kept, from the newest to the oldest: each by its difference to the one after it.
-fn read_kept(
-    input: &mut &[u8],
-    shared: &Tree,
-    lines: &[(Revision, u64)],
-    schema: &Schema,
-) -> Result<imbl::Vector<Kept>, SnapshotError> {
-    let mut kept = imbl::Vector::new();
-    let mut tree = shared.clone();
-    for (revision, cost) in lines.iter().rev() {
-        let mut bytes = Vec::new();
-        while let Some(piece) = read_piece(input)? {
-            bytes.extend_from_slice(piece);
-        }
-        tree =
-            decode_diff(&bytes, schema, shared.seed).map_err(error)?.apply(&tree).map_err(error)?;
-        kept.push_front(Kept { revision: *revision, tree: tree.clone(), cost: *cost });
-    }
-    Ok(kept)
-}
-
 /// A tree as pieces with their lengths; an empty piece ends it.
 fn write_tree(tree: &Tree, schema: &Schema, write: &mut dyn FnMut(&[u8])) {
     encode_tree(tree, schema, &mut |piece| write_pieces(piece, write));
     write(&0_u32.to_le_bytes());
 }
 
-fn read_tree(input: &mut &[u8], seed: Seed, schema: &Schema) -> Result<Tree, SnapshotError> {
-    let mut decoder = TreeDecoder::new(schema, seed);
-    while let Some(piece) = read_piece(input)? {
-        decoder.push(piece).map_err(error)?;
-    }
-    decoder.finish().map_err(error)
-}
-
-/// The next piece; none at the end of a tree or a difference.
-fn read_piece<'a>(input: &mut &'a [u8]) -> Result<Option<&'a [u8]>, SnapshotError> {
-    let short = || error("it ends too early");
-    let (length, rest) = input.split_first_chunk::<4>().ok_or_else(short)?;
-    let length = usize::try_from(u32::from_le_bytes(*length)).map_err(error)?;
-    let (piece, rest) = rest.split_at_checked(length).ok_or_else(short)?;
-    *input = rest;
-    Ok((!piece.is_empty()).then_some(piece))
-}
-
 /// The state that `bytes` hold.
+#[cfg(test)]
 pub(crate) fn decode(bytes: &[u8], schema: &Schema) -> Result<State, SnapshotError> {
-    let short = || error("it ends too early");
-    let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| error("it does not begin like one"))?;
-    let (length, rest) = rest.split_first_chunk::<8>().ok_or_else(short)?;
-    let length = usize::try_from(u64::from_le_bytes(*length)).map_err(error)?;
-    let (head, rest) = rest.split_at_checked(length).ok_or_else(short)?;
-    let head: Head = postcard::from_bytes(head).map_err(error)?;
-    let mut rest = rest;
-    let shared = read_tree(&mut rest, head.seed, schema)?;
-    let confirmed = match head.confirmed {
-        Some(pending) => Some(ConfirmedCommit {
-            generation: pending.generation,
-            persist_id: pending.persist_id,
-            owner: pending.owner,
-            base: read_tree(&mut rest, head.seed, schema)?,
-            base_revision: pending.base_revision,
-            timeout_s: pending.timeout_s,
-            alive: pending.alive,
-        }),
-        None => None,
-    };
-    let kept = read_kept(&mut rest, &shared, &head.kept, schema)?;
-    if !rest.is_empty() {
-        return Err(error("something follows its end"));
+    let mut decoder = Decoder::new(schema);
+    decoder.push(bytes)?;
+    decoder.finish()
+}
+
+/// Reads a snapshot as its bytes come, however they are divided. No more than a piece of it is in memory beside what
+/// is made of it.
+pub(crate) struct Decoder<'a> {
+    schema: &'a Schema,
+    /// What has come and is not a whole part yet.
+    buffer: Vec<u8>,
+    expected: Expected,
+    head: Option<Head>,
+    part: Part<'a>,
+    /// Running, then the tree that a pending confirmed commit restores.
+    trees: Vec<Tree>,
+    /// The newest first.
+    kept: Vec<Tree>,
+}
+
+/// What pieces make.
+enum Part<'a> {
+    Nothing,
+    Tree(TreeDecoder<'a>),
+    /// The difference of a kept revision to the next newer one.
+    Diff(Vec<u8>),
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    /// The magic, and the length of the head.
+    Start,
+    Head(usize),
+    /// The length of a piece of a tree.
+    Length,
+    Piece(usize),
+    End,
+}
+
+impl<'a> Decoder<'a> {
+    /// Nothing has come yet. Trees get the numbers of `schema`.
+    pub(crate) fn new(schema: &'a Schema) -> Self {
+        let (buffer, trees, kept) = (Vec::new(), Vec::new(), Vec::new());
+        let (expected, part) = (Expected::Start, Part::Nothing);
+        Self { schema, buffer, expected, head: None, part, trees, kept }
     }
-    Ok(State {
-        schema_id: head.schema_id,
-        revision: head.revision,
-        shared,
-        members: head.members,
-        locks: head.locks,
-        confirmed,
-        outcomes: head.outcomes.into_iter().collect(),
-        control: head.control.into_iter().collect(),
-        kept,
-        history: head.history.into_iter().collect(),
-        next_session_id: head.next_session_id,
-        next_incarnation: head.next_incarnation,
-        charter: head.charter,
-        tokens: head.tokens,
-        policy: head.policy,
-    })
+
+    /// Takes in the next bytes.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        self.buffer.extend_from_slice(bytes);
+        let buffer = std::mem::take(&mut self.buffer);
+        let mut rest = buffer.as_slice();
+        while let Some((part, after)) = rest.split_at_checked(self.wanted()) {
+            if self.expected == Expected::End {
+                break;
+            }
+            self.take(part)?;
+            rest = after;
+        }
+        if self.expected == Expected::End && !rest.is_empty() {
+            return Err(error("something follows its end"));
+        }
+        self.buffer = rest.to_vec();
+        Ok(())
+    }
+
+    /// All has come: the state.
+    pub(crate) fn finish(self) -> Result<State, SnapshotError> {
+        let short = || error("it ends too early");
+        let head = self.head.filter(|_| self.expected == Expected::End).ok_or_else(short)?;
+        let mut trees = self.trees.into_iter();
+        let shared = trees.next().ok_or_else(short)?;
+        let confirmed = match head.confirmed {
+            Some(pending) => Some(ConfirmedCommit {
+                generation: pending.generation,
+                persist_id: pending.persist_id,
+                owner: pending.owner,
+                base: trees.next().ok_or_else(short)?,
+                base_revision: pending.base_revision,
+                timeout_s: pending.timeout_s,
+                alive: pending.alive,
+            }),
+            None => None,
+        };
+        let lines = head.kept.into_iter().zip(self.kept.into_iter().rev());
+        let kept = lines.map(|((revision, cost), tree)| Kept { revision, tree, cost }).collect();
+        Ok(State {
+            schema_id: head.schema_id,
+            revision: head.revision,
+            shared,
+            members: head.members,
+            locks: head.locks,
+            confirmed,
+            outcomes: head.outcomes.into_iter().collect(),
+            control: head.control.into_iter().collect(),
+            kept,
+            history: head.history.into_iter().collect(),
+            next_session_id: head.next_session_id,
+            next_incarnation: head.next_incarnation,
+            charter: head.charter,
+            tokens: head.tokens,
+            policy: head.policy,
+        })
+    }
+
+    /// Bytes of what comes next.
+    fn wanted(&self) -> usize {
+        match self.expected {
+            Expected::Start => START_BYTES,
+            Expected::Length => LENGTH_BYTES,
+            Expected::Head(length) | Expected::Piece(length) => length,
+            Expected::End => 0,
+        }
+    }
+
+    fn take(&mut self, part: &[u8]) -> Result<(), SnapshotError> {
+        self.expected = match self.expected {
+            Expected::Start => {
+                let length = part
+                    .strip_prefix(MAGIC)
+                    .and_then(|length| length.first_chunk::<8>())
+                    .ok_or_else(|| error("it does not begin like one"))?;
+                Expected::Head(usize::try_from(u64::from_le_bytes(*length)).map_err(error)?)
+            }
+            Expected::Head(_) => {
+                let head: Head = postcard::from_bytes(part).map_err(error)?;
+                self.part = Part::Tree(TreeDecoder::new(self.schema, head.seed));
+                self.head = Some(head);
+                Expected::Length
+            }
+            Expected::Length => {
+                let length = part.first_chunk::<LENGTH_BYTES>().copied().unwrap_or_default();
+                match usize::try_from(u32::from_le_bytes(length)).map_err(error)? {
+                    0 => self.end_part()?,
+                    length if length > PIECE_BYTES_MAX => return Err(error("a piece is too long")),
+                    length => Expected::Piece(length),
+                }
+            }
+            Expected::Piece(_) => {
+                match &mut self.part {
+                    Part::Nothing => {}
+                    Part::Tree(tree) => tree.push(part).map_err(error)?,
+                    Part::Diff(bytes) => bytes.extend_from_slice(part),
+                }
+                Expected::Length
+            }
+            Expected::End => Expected::End,
+        };
+        Ok(())
+    }
+
+    /// A tree or a difference is there as a whole: what comes after it.
+    fn end_part(&mut self) -> Result<Expected, SnapshotError> {
+        match std::mem::replace(&mut self.part, Part::Nothing) {
+            Part::Nothing => {}
+            Part::Tree(tree) => self.trees.push(tree.finish().map_err(error)?),
+            Part::Diff(bytes) => {
+                if let Some(newer) = self.kept.last().or(self.trees.first()) {
+                    let older = decode_diff(&bytes, self.schema, newer.seed).map_err(error)?;
+                    let older = older.apply(newer).map_err(error)?;
+                    self.kept.push(older);
+                }
+            }
+        }
+        let Some(head) = &self.head else { return Ok(Expected::End) };
+        if head.confirmed.is_some() && self.trees.len() == 1 {
+            self.part = Part::Tree(TreeDecoder::new(self.schema, head.seed));
+        } else if self.kept.len() < head.kept.len() {
+            self.part = Part::Diff(Vec::new());
+        } else {
+            return Ok(Expected::End);
+        }
+        Ok(Expected::Length)
+    }
 }

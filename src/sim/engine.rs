@@ -146,8 +146,7 @@ impl World {
         while let Some(piece) = reader.read().map_err(|error| bad(error.to_string()))? {
             bytes.extend_from_slice(&piece);
         }
-        crate::replication::snapshot::decode(&bytes, &self.model.schema)
-            .map_err(|error| bad(error.to_string()))
+        self.model.state_of(&bytes).map_err(|error| bad(error.to_string()))
     }
 
     fn parameters(&self, n: usize, boot: Boot, participants: &[Scripted]) -> Parameters {

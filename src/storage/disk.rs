@@ -41,6 +41,16 @@ pub(crate) trait Disk: Send + Sync {
     fn free_bytes(&self) -> Result<u64, DiskError>;
 }
 
+/// Makes `bytes` the content of a file, durably: after a crash the file is the old one or the new one.
+pub(crate) fn replace_file(disk: &dyn Disk, file: &str, bytes: &[u8]) -> Result<(), DiskError> {
+    let temporary = super::temporary(file);
+    disk.create(&temporary, 0)?;
+    disk.write(&temporary, 0, bytes)?;
+    disk.sync(&temporary)?;
+    disk.rename(&temporary, file)?;
+    disk.sync_directory()
+}
+
 /// Why the disk did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DiskError {

@@ -30,12 +30,16 @@ mod log_tests;
 #[cfg_attr(not(test), expect(dead_code, reason = "tests of this room ask for the rest"))]
 pub(crate) mod simulated_disk;
 
-pub(crate) use disk::{Disk, DiskError};
+pub(crate) use disk::{Disk, DiskError, replace_file};
 pub(crate) use identity::{Identity, IdentityError};
 pub(crate) use log::{Log, LogError, LogOptions, prepare_spare};
-pub(crate) use recovery::{Recovered, RecoveryError, recover};
+#[cfg(any(test, feature = "sim"))]
+pub(crate) use recovery::RecoveryError;
+pub(crate) use recovery::{Recovered, erase, recover};
 pub(crate) use reserve::Reserve;
-pub(crate) use snapshot::{SnapshotError, SnapshotReader, SnapshotWriter, prune_snapshots};
+#[cfg(any(test, feature = "sim"))]
+pub(crate) use snapshot::SnapshotError;
+pub(crate) use snapshot::{SnapshotReader, SnapshotWriter, prune_snapshots, verify_snapshot};
 
 /// The file of the finished form of `file` while it is written.
 fn temporary(file: &str) -> String {

@@ -97,6 +97,17 @@ pub(crate) fn recover(
     Ok(Recovered { log, raft, cut, damaged_snapshots: snapshots.damaged })
 }
 
+/// Removes log and snapshots, for a node that begins anew as another member. The identity is the caller's.
+pub(crate) fn erase(disk: &dyn Disk) -> Result<(), DiskError> {
+    for file in disk.list()? {
+        let is_ours = segment_number(&file).is_some() || snapshot_index(&file).is_some();
+        if is_ours || file == SPARE {
+            disk.remove(&file)?;
+        }
+    }
+    disk.sync_directory()
+}
+
 /// The log as it is on the disk.
 #[derive(Default)]
 struct Scan {

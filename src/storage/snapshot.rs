@@ -135,6 +135,7 @@ impl Drop for SnapshotWriter {
 pub(crate) struct SnapshotReader {
     disk: Arc<dyn Disk>,
     position: ReadPosition,
+    meta: SnapshotMeta,
 }
 
 impl SnapshotReader {
@@ -143,8 +144,18 @@ impl SnapshotReader {
         disk: Arc<dyn Disk>,
         index: LogIndex,
     ) -> Result<SnapshotReader, SnapshotError> {
-        let (position, _) = ReadPosition::open(&*disk, index)?;
-        Ok(SnapshotReader { disk, position })
+        let (position, meta) = ReadPosition::open(&*disk, index)?;
+        Ok(SnapshotReader { disk, position, meta })
+    }
+
+    /// What it stands for.
+    pub(crate) fn meta(&self) -> &SnapshotMeta {
+        &self.meta
+    }
+
+    /// Bytes of the file, which are a little more than those of the state.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        self.position.size
     }
 
     /// The next bytes of the state; none at the end, which says that all of it was read and valid.
@@ -236,7 +247,7 @@ impl ReadPosition {
 }
 
 /// Reads all of a snapshot and gives its meta record if it is valid.
-pub(super) fn verify_snapshot(
+pub(crate) fn verify_snapshot(
     disk: &dyn Disk,
     index: LogIndex,
 ) -> Result<SnapshotMeta, SnapshotError> {

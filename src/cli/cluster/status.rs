@@ -36,10 +36,8 @@ fn page(state: &State) -> String {
 }
 
 fn heading(state: &State) -> String {
-    let cluster = match &state.cluster_name {
-        Some(name) => format!("{name}, policy {}", state.policy),
-        None => "a node alone".to_owned(),
-    };
+    let cluster = state.cluster_name.as_deref().unwrap_or("a node alone");
+    let policy = &state.policy;
     let term = state.term.map_or_else(String::new, |term| format!(", term {term}"));
     let leader = match &state.leader {
         Some(leader) => {
@@ -54,7 +52,7 @@ fn heading(state: &State) -> String {
         None => state.revision.to_string(),
     };
     format!(
-        "Cluster    {cluster}\nLeader     {leader}\nRevision   {revision}\nThis node  {}\n",
+        "Cluster    {cluster}, policy {policy}\nLeader     {leader}\nRevision   {revision}\nThis node  {}\n",
         this_node(state)
     )
 }

@@ -1,9 +1,10 @@
 //! The configuration file as it is written. A key that is not here is an error.
 
 use super::value::{
-    Bounded, FeatureChoice, HashValue, KeyValue, LogFormat, LogLevel, Mode, ModuleChoice,
-    RunningAccess, SshListen, UnixListen,
+    Bounded, FeatureChoice, HashValue, HostPort, KeyValue, LogFormat, LogLevel, Mode, ModuleChoice,
+    NodeName, PeerListen, RunningAccess, SshListen, UnixListen,
 };
+use crate::io::session::MinorityReads;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,8 @@ pub(super) struct File {
     pub(super) datastores: Datastores,
     #[serde(default)]
     pub(super) sessions: Sessions,
+    #[serde(default)]
+    pub(super) cluster: Cluster,
     #[serde(default)]
     pub(super) storage: Storage,
     #[serde(default)]
@@ -81,6 +84,17 @@ pub(super) struct Sessions {
     pub(super) max: Option<Bounded<1, 65_536>>,
     pub(super) hello_timeout_s: Option<Bounded<1, DAY_S>>,
     pub(super) idle_timeout_s: Option<Bounded<0, 31_536_000>>,
+}
+
+/// `[cluster]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Cluster {
+    pub(super) node_name: Option<NodeName>,
+    pub(super) listen: Option<PeerListen>,
+    pub(super) advertise: Option<HostPort>,
+    pub(super) minority_reads: Option<MinorityReads>,
+    pub(super) read_wait_ms: Option<Bounded<0, 60_000>>,
 }
 
 /// `[storage]`.

@@ -6,13 +6,16 @@ mod tests;
 pub(crate) mod value;
 
 use self::value::{
-    FeatureChoice, LogFormat, LogLevel, Mode, ModuleChoice, RunningAccess, SshListen, UnixListen,
+    FeatureChoice, HostPort, LogFormat, LogLevel, Mode, ModuleChoice, NodeName, PeerListen,
+    RunningAccess, SshListen, UnixListen,
 };
 use crate::base::limits::{
-    HELLO_TIMEOUT_S, OPERATOR_FILE_BYTES_MAX, SESSIONS_MAX, SNAPSHOT_LOG_BYTES,
+    HELLO_TIMEOUT_S, OPERATOR_FILE_BYTES_MAX, READ_WAIT_MS, SESSIONS_MAX, SNAPSHOT_LOG_BYTES,
     SSH_AUTH_ATTEMPTS_MAX, SSH_AUTH_TIMEOUT_S, SSH_UNAUTHENTICATED_MAX,
 };
+use crate::base::token::JoinToken;
 use crate::io::password::PasswordHash;
+use crate::io::session::MinorityReads;
 use russh::keys::PublicKey;
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -27,6 +30,8 @@ const DEFAULT_DATA_DIR: &str = "/var/lib/quorate";
 pub(crate) const DEFAULT_SOCKET: &str = "/run/quorate/netconf.sock";
 /// RFC 6242, 4.
 const DEFAULT_SSH_PORT: u16 = 830;
+/// Where members listen for each other. Not registered with anybody.
+const DEFAULT_PEER_PORT: u16 = 8830;
 /// The name of the host key in the data directory.
 const HOST_KEY_NAME: &str = "ssh_host_key";
 
@@ -44,6 +49,7 @@ pub(crate) struct Configuration {
     pub(crate) users: Vec<User>,
     pub(crate) datastores: Datastores,
     pub(crate) sessions: Sessions,
+    pub(crate) cluster: Cluster,
     pub(crate) storage: Storage,
     pub(crate) log: Log,
 }
@@ -93,6 +99,40 @@ pub(crate) struct Sessions {
     pub(crate) idle_timeout_s: u64,
 }
 
+/// The cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cluster {
+    /// `None` for the name of the machine.
+    pub(crate) node_name: Option<String>,
+    /// Where members connect to this one. `None` for the usual place, once there are any.
+    pub(crate) listen: Option<SocketAddr>,
+    /// `host:port` under which they find it. `None` for what follows from the rest.
+    pub(crate) advertise: Option<String>,
+    pub(crate) minority_reads: MinorityReads,
+    pub(crate) read_wait_ms: u64,
+    /// To become a member of an existing cluster.
+    pub(crate) join: Option<Join>,
+}
+
+/// How to become a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Join {
+    /// `host:port` of the peer listener of any member.
+    pub(crate) member: String,
+    /// Needed by a node that is no member yet.
+    pub(crate) token: Option<JoinToken>,
+    pub(crate) local_data: LocalData,
+}
+
+/// What becomes of configuration that a node has and its new cluster does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LocalData {
+    /// The node does not join.
+    Keep,
+    /// It is exported to a file, and replaced.
+    Discard,
+}
+
 /// `[storage]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Storage {
@@ -119,6 +159,12 @@ pub(crate) struct Overrides {
     pub(crate) initial_config: Option<PathBuf>,
     pub(crate) ssh: Option<SshListen>,
     pub(crate) unix: Option<UnixListen>,
+    pub(crate) node_name: Option<NodeName>,
+    pub(crate) peer: Option<PeerListen>,
+    pub(crate) advertise: Option<HostPort>,
+    pub(crate) join: Option<HostPort>,
+    pub(crate) token: Option<JoinToken>,
+    pub(crate) discard_local_data: bool,
     pub(crate) log: Option<LogLevel>,
 }
 
@@ -151,6 +197,7 @@ impl Configuration {
     }
 
     fn merge(flags: Overrides, file: file::File) -> Result<Self, String> {
+        let cluster = Cluster::merge(&flags, file.cluster)?;
         let data_dir =
             flags.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR));
         Ok(Self {
@@ -163,6 +210,7 @@ impl Configuration {
             users: users(file.users)?,
             datastores: Datastores::merge(&file.datastores)?,
             sessions: Sessions::merge(&file.sessions),
+            cluster,
             storage: Storage::merge(&file.storage),
             log: Log::merge(flags.log, &file.log),
             data_dir,
@@ -217,6 +265,54 @@ impl Sessions {
             max: file.max.map_or(SESSIONS_MAX, |max| max.count()),
             hello_timeout_s: file.hello_timeout_s.map_or(HELLO_TIMEOUT_S, |s| s.get()),
             idle_timeout_s: file.idle_timeout_s.map_or(0, |s| s.get()),
+        }
+    }
+}
+
+impl Cluster {
+    fn merge(flags: &Overrides, file: file::Cluster) -> Result<Self, String> {
+        let local_data =
+            if flags.discard_local_data { LocalData::Discard } else { LocalData::Keep };
+        let join = flags.join.as_ref().map(|member| Join {
+            member: member.to_string(),
+            token: flags.token,
+            local_data,
+        });
+        if join.is_none() && (flags.token.is_some() || flags.discard_local_data) {
+            return Err("--token and --discard-local-data need --join".to_owned());
+        }
+        let text = |value: &dyn std::fmt::Display| value.to_string();
+        let node_name = flags.node_name.as_ref().or(file.node_name.as_ref());
+        let advertise = flags.advertise.as_ref().or(file.advertise.as_ref());
+        Ok(Self {
+            node_name: node_name.map(|name| text(name)),
+            listen: flags.peer.or(file.listen).map(|listen| listen.0),
+            advertise: advertise.map(|address| text(address)),
+            minority_reads: file.minority_reads.unwrap_or(MinorityReads::Deny),
+            read_wait_ms: file.read_wait_ms.map_or(READ_WAIT_MS, |ms| ms.get()),
+            join,
+        })
+    }
+
+    /// Where members connect to this one, or will.
+    pub(crate) fn listen_or_default(&self) -> SocketAddr {
+        let any = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), DEFAULT_PEER_PORT);
+        self.listen.unwrap_or(any)
+    }
+
+    /// The name of this node.
+    pub(crate) fn name_or_default(&self) -> String {
+        self.node_name.clone().unwrap_or_else(crate::io::host::name)
+    }
+
+    /// `host:port` under which other members find this one, which listens on `listen`.
+    pub(crate) fn advertise_or_default(&self, listen: SocketAddr) -> String {
+        match &self.advertise {
+            Some(address) => address.clone(),
+            None if listen.ip().is_unspecified() => {
+                format!("{}:{}", crate::io::host::name(), listen.port())
+            }
+            None => listen.to_string(),
         }
     }
 }

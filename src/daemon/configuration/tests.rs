@@ -4,8 +4,11 @@ use super::file::{self, File};
 use super::value::{
     HashValue, KeyValue, LogFormat, LogLevel, Mode, RunningAccess, SshListen, UnixListen,
 };
-use super::{Configuration, ConfigurationError, Overrides};
+use super::{Cluster, Configuration, ConfigurationError, Join, LocalData, Overrides};
+use crate::base::ids::Digest;
+use crate::base::token::JoinToken;
 use crate::io::password::PasswordHash;
+use crate::io::session::MinorityReads;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -27,6 +30,7 @@ fn all_keys() -> BTreeSet<String> {
         users: _,
         datastores,
         sessions,
+        cluster,
         storage: file::Storage { snapshot_log_mib: _ },
         log,
     } = File::default();
@@ -41,6 +45,8 @@ fn all_keys() -> BTreeSet<String> {
     let file::Datastores { running_access: _, candidate: _ } = datastores;
     let file::Sessions { max: _, hello_timeout_s: _, idle_timeout_s: _ } = sessions;
     let file::Log { level: _, format: _ } = log;
+    let file::Cluster { node_name: _, listen: _, advertise: _, minority_reads: _, read_wait_ms: _ } =
+        cluster;
     let file::User {
         name: _,
         password_hash: _,
@@ -71,6 +77,11 @@ fn all_keys() -> BTreeSet<String> {
         "sessions.max",
         "sessions.hello-timeout-s",
         "sessions.idle-timeout-s",
+        "cluster.node-name",
+        "cluster.listen",
+        "cluster.advertise",
+        "cluster.minority-reads",
+        "cluster.read-wait-ms",
         "storage.snapshot-log-mib",
         "log.level",
         "log.format",
@@ -149,6 +160,8 @@ fn everything_can_be_set_in_the_file() {
          [[users]]\nname = 'u'\nauthorized-keys = ['{KEY}']\nauthorized-keys-file = 'f'\nadmin = true\n\
          [datastores]\nrunning-access = 'through-candidate'\ncandidate = true\n\
          [sessions]\nmax = 1\nhello-timeout-s = 2\nidle-timeout-s = 3\n[storage]\nsnapshot-log-mib = 5\n\
+         [cluster]\nnode-name = 'n1'\nlisten = '[::1]:1'\nadvertise = 'n1.example:2'\n\
+         minority-reads = 'allow'\nread-wait-ms = 7\n\
          [log]\nlevel = 'debug'\nformat = 'untimed'\n"
     );
     let all = load(&text, Overrides::default()).unwrap();
@@ -168,6 +181,15 @@ fn everything_can_be_set_in_the_file() {
     assert_eq!((all.sessions.max, all.sessions.hello_timeout_s), (1, 2));
     assert_eq!(all.sessions.idle_timeout_s, 3);
     assert_eq!(all.storage.snapshot_log_bytes, 5 << 20);
+    let expected = Cluster {
+        node_name: Some("n1".to_owned()),
+        listen: Some("[::1]:1".parse().unwrap()),
+        advertise: Some("n1.example:2".to_owned()),
+        minority_reads: MinorityReads::Allow,
+        read_wait_ms: 7,
+        join: None,
+    };
+    assert_eq!(all.cluster, expected);
     assert_eq!((all.log.level, all.log.format), (LogLevel::Debug, LogFormat::Untimed));
 }
 
@@ -193,6 +215,32 @@ fn a_flag_counts_before_the_file() {
     assert_eq!(merged.log.level, LogLevel::Error);
 }
 
+#[test]
+fn joining_needs_whom_to_ask() {
+    let token = JoinToken { secret: [1; 16], authority: Digest([2; 32]) };
+    let flags = Overrides { token: Some(token), discard_local_data: true, ..Overrides::default() };
+    let error = load("", flags.clone()).unwrap_err();
+    assert_eq!(error, "--token and --discard-local-data need --join");
+    let join = Some("n1:8830".parse().unwrap());
+    let join = load("", Overrides { join, ..flags }).unwrap().cluster.join.unwrap();
+    let member = "n1:8830".to_owned();
+    assert_eq!(join, Join { member, token: Some(token), local_data: LocalData::Discard });
+}
+
+#[test]
+fn members_find_a_node_where_it_listens_or_under_its_name() {
+    let name = crate::io::host::name();
+    for (text, listen, advertised) in [
+        ("", "0.0.0.0:8830", format!("{name}:8830")),
+        ("", "[::]:7", format!("{name}:7")),
+        ("", "192.0.2.1:7", "192.0.2.1:7".to_owned()),
+        ("[cluster]\nadvertise = 'x:9'", "192.0.2.1:7", "x:9".to_owned()),
+    ] {
+        let cluster = load(text, Overrides::default()).unwrap().cluster;
+        assert_eq!(cluster.advertise_or_default(listen.parse().unwrap()), advertised);
+    }
+}
+
 #[track_caller]
 fn check_refused(text: &str, expected: &str) {
     let error = load(text, Overrides::default()).map(|_| ()).unwrap_err();
@@ -205,7 +253,7 @@ fn mistakes_are_named_in_one_line() {
         "data-dri = 'x'",
         "/etc/q/q.toml:1: data-dri: unknown field `data-dri`, expected one of `data-dir`, \
          `yang-dirs`, `modules`, `features`, `initial-config`, `ssh`, `unix`, `users`, \
-         `datastores`, `sessions`, `storage`, `log`",
+         `datastores`, `sessions`, `cluster`, `storage`, `log`",
     );
     check_refused(
         "[ssh]\n\nlisten = 'localhost'\n",

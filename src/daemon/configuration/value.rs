@@ -1,5 +1,6 @@
 //! Single values of the configuration, checked where they are read.
 
+use crate::base::limits::NODE_NAME_BYTES_MAX;
 use crate::io::password::{PasswordHash, PasswordHashError};
 use crate::io::ssh::authorized_keys;
 use russh::keys::PublicKey;
@@ -34,6 +35,21 @@ pub(crate) enum SshListen {
     Off,
     At(SocketAddr),
 }
+
+/// Where to listen for other members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct PeerListen(pub(crate) SocketAddr);
+
+/// Where something can be reached: a name or an address, and a port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct HostPort(String);
+
+/// The name of a node in its cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct NodeName(String);
 
 /// Where to listen for local programs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,6 +173,64 @@ impl fmt::Display for SshListen {
             Self::Off => f.write_str("off"),
             Self::At(address) => address.fmt(f),
         }
+    }
+}
+
+impl FromStr for PeerListen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().ok().map(Self).ok_or_else(|| {
+            format!("`{text}` is not ADDRESS:PORT (192.0.2.1:8830, [2001:db8::1]:8830)")
+        })
+    }
+}
+
+impl fmt::Display for PeerListen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for HostPort {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let of_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let is_name = |host: &str| !host.is_empty() && host.chars().all(of_name);
+        let is_port = |port: &str| port.parse().is_ok_and(|port: u16| port > 0);
+        let named =
+            text.rsplit_once(':').is_some_and(|(host, port)| is_name(host) && is_port(port));
+        let numbered = text.parse().is_ok_and(|address: SocketAddr| address.port() > 0);
+        if named || numbered {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(format!("`{text}` is not HOST:PORT (node-1.example.net:8830, [2001:db8::1]:8830)"))
+    }
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for NodeName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if (1..=NODE_NAME_BYTES_MAX).contains(&text.len())
+            && text.chars().all(|c| !c.is_control() && !c.is_whitespace())
+        {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(format!("`{text}` is not a name of 1 to {NODE_NAME_BYTES_MAX} bytes without blanks"))
+    }
+}
+
+impl fmt::Display for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -291,8 +365,18 @@ macro_rules! from_text {
     )*};
 }
 
-text_form!(ModuleChoice, FeatureChoice, SshListen, UnixListen, Mode, LogLevel);
-from_text!(ModuleChoice, FeatureChoice, SshListen, Mode, LogLevel);
+text_form!(
+    ModuleChoice,
+    FeatureChoice,
+    SshListen,
+    PeerListen,
+    HostPort,
+    NodeName,
+    UnixListen,
+    Mode,
+    LogLevel
+);
+from_text!(ModuleChoice, FeatureChoice, SshListen, PeerListen, HostPort, NodeName, Mode, LogLevel);
 
 /// A YANG identifier (RFC 7950, 6.2).
 fn is_identifier(text: &str) -> bool {
@@ -312,7 +396,10 @@ fn is_date(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bounded, FeatureChoice, LogLevel, Mode, ModuleChoice, SshListen, UnixListen};
+    use super::{
+        Bounded, FeatureChoice, HostPort, LogLevel, Mode, ModuleChoice, NodeName, PeerListen,
+        SshListen, UnixListen,
+    };
     use std::fmt::Display;
     use std::str::FromStr;
 
@@ -349,6 +436,34 @@ mod tests {
             &["off", "0.0.0.0:830", "[::1]:8300"],
             &["", "0.0.0.0", "localhost:830", "::1:830", "1.2.3.4:99999", "Off"],
         );
+    }
+
+    #[test]
+    fn members_listen_at_an_address_and_are_reached_by_name_or_address() {
+        check::<PeerListen>(
+            &["0.0.0.0:8830", "[::1]:0"],
+            &["", "off", "localhost:8830", "0.0.0.0", "::1:8830"],
+        );
+        check::<HostPort>(
+            &["node-1.example.net:8830", "192.0.2.1:1", "[2001:db8::1]:8830", "n_1:65535"],
+            &[
+                "",
+                "node",
+                "node:",
+                ":8830",
+                "node:0",
+                "node:65536",
+                "2001:db8::1",
+                "a b:1",
+                "[::1]:0",
+            ],
+        );
+    }
+
+    #[test]
+    fn names_of_nodes_are_words() {
+        let long = "x".repeat(64);
+        check::<NodeName>(&["n1", "Knoten-ä", &long], &["", "a b", "a\nb", &format!("{long}x")]);
     }
 
     #[test]

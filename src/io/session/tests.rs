@@ -1,10 +1,12 @@
 //! Sessions over an in-memory transport, with an agent that does what a test tells it.
 
-use super::{SessionLimits, Sessions, caught};
+use super::{MinorityReads, Reads, SessionLimits, Sessions, caught};
+use crate::agent::effects::Lease;
 use crate::agent::event::{Answer, End, EndCause, SessionEvent};
 use crate::base::ids::{Incarnation, SessionId, SessionKey};
-use crate::io::handle::{AgentHandle, Question};
-use crate::io::service::{Peer, Service};
+use crate::base::time::Timestamp;
+use crate::io::handle::{AgentHandle, Question, ReadLease};
+use crate::io::service::{Peer, Refusal, Service};
 use crate::io::shutdown::{self, ShutdownSender};
 use crate::netconf::error::{ErrorTag, ErrorType, RpcError};
 use crate::netconf::operation::{ClusterRequest, Request};
@@ -27,7 +29,8 @@ struct World {
     ends: broadcast::Sender<End>,
     gone: Option<oneshot::Sender<()>>,
     stop: ShutdownSender,
-    session: JoinHandle<EndCause>,
+    lease: Arc<ReadLease>,
+    session: JoinHandle<Result<EndCause, Refusal>>,
 }
 
 fn limits() -> SessionLimits {
@@ -35,6 +38,7 @@ fn limits() -> SessionLimits {
         hello_timeout: Duration::from_secs(60),
         idle_timeout: None,
         write_stall_timeout: Duration::from_secs(600),
+        reads: Reads { wait: Duration::from_secs(1), without_lease: MinorityReads::Deny },
     }
 }
 
@@ -45,6 +49,8 @@ fn start(limits: SessionLimits) -> World {
     let (ends, _) = broadcast::channel(8);
     let (stop, shutdown) = shutdown::channel();
     let agent = AgentHandle::new(asking, views, ends.clone());
+    let lease = agent.lease();
+    lease.publish(Lease::Unlimited);
     let sessions = Sessions::new(agent, server(ALL_FEATURES), limits, shutdown);
     let (gone, is_gone) = oneshot::channel::<()>();
     let peer = Peer {
@@ -62,7 +68,7 @@ fn start(limits: SessionLimits) -> World {
         };
         sessions.serve(peer, reader, writer, gone).await
     });
-    World { client, questions, ends, gone: Some(gone), stop, session }
+    World { client, questions, ends, gone: Some(gone), stop, lease, session }
 }
 
 impl World {
@@ -99,7 +105,7 @@ impl World {
         let ended = self.answer(Answer::Ok).await;
         let SessionEvent::Ended(session) = ended else { panic!("{ended:?}") };
         assert_eq!(session, KEY);
-        assert_eq!(self.session.await.unwrap(), expected);
+        assert_eq!(self.session.await.unwrap(), Ok(expected));
         assert!(self.questions.recv().await.is_none(), "nothing more is asked");
     }
 }
@@ -190,7 +196,7 @@ async fn a_refused_session_gets_no_hello() {
     let mut world = start(limits());
     world.answer(Answer::Refused("too many".to_owned())).await;
     assert_eq!(world.client.read(&mut [0; 8]).await.unwrap(), 0);
-    assert_eq!(world.session.await.unwrap(), EndCause::Dropped);
+    assert_eq!(world.session.await.unwrap(), Err(Refusal("too many".to_owned())));
     assert!(world.questions.recv().await.is_none());
 }
 
@@ -292,7 +298,7 @@ async fn an_agent_that_is_gone_ends_the_session() {
     let (_, reply) = world.questions.recv().await.unwrap();
     drop(reply);
     drop(world.questions);
-    assert_eq!(world.session.await.unwrap(), EndCause::Dropped);
+    assert_eq!(world.session.await.unwrap(), Ok(EndCause::Dropped));
 }
 
 #[tokio::test]
@@ -303,4 +309,30 @@ async fn a_panic_is_caught() {
         panic!("on purpose")
     };
     assert_eq!(caught::<()>(panics).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_lease_running_is_not_shown_unless_that_is_allowed() {
+    let get_config =
+        |source: &str| rpc(&format!("<get-config><source><{source}/></source></get-config>"));
+    let state = "<get><filter><netconf-state \
+                 xmlns=\"urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring\"/></filter></get>";
+    for (without_lease, request, refused) in [
+        (MinorityReads::Deny, get_config("running"), true),
+        (MinorityReads::Deny, rpc("<get/>"), true),
+        (MinorityReads::Deny, get_config("candidate"), false),
+        (MinorityReads::Deny, rpc(state), false),
+        (MinorityReads::Allow, get_config("running"), false),
+    ] {
+        let reads = Reads { wait: Duration::from_secs(1), without_lease };
+        let mut world = start(SessionLimits { reads, ..limits() });
+        world.lease.publish(Lease::Until(Timestamp(0)));
+        world.open().await;
+        world.say(HELLO).await;
+        world.say(&request).await;
+        let reply = world.heard().await;
+        let says_so = reply.contains("resource-denied") && reply.contains("quorate:no-quorum");
+        assert_eq!(says_so, refused, "{request}: {reply}");
+        assert_eq!(reply.contains("<data"), !refused, "{reply}");
+    }
 }

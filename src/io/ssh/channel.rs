@@ -2,7 +2,7 @@
 
 use crate::agent::event::EndCause;
 use crate::base::limits::{SESSION_END_TIMEOUT_S, SSH_INPUT_PACKETS_MAX};
-use crate::io::service::{Peer, Service};
+use crate::io::service::{Peer, Refusal, Service};
 use bytes::{Buf, Bytes};
 use russh::server::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf};
@@ -13,18 +13,24 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::mpsc;
 
+/// SSH_EXTENDED_DATA_STDERR (RFC 4254, 5.2): what clients show to people.
+const STDERR: u32 = 1;
+
 /// Runs one session over a channel whose subsystem was started, and closes the channel.
 pub(super) async fn serve<S: Service>(service: S, peer: Peer, channel: Channel<Msg>) {
     let (from_client, to_client) = channel.split();
     let (packets, input) = mpsc::channel(SSH_INPUT_PACKETS_MAX);
     let input = Input { packets: input, rest: Bytes::new() };
-    let cause =
+    let served =
         service.serve(peer, input, to_client.make_writer(), pump(from_client, packets)).await;
-    let status = match cause {
-        EndCause::Closed | EndCause::Shutdown => 0,
-        EndCause::Killed | EndCause::Dropped => 1,
+    let status = match served {
+        Ok(EndCause::Closed | EndCause::Shutdown) => 0,
+        Ok(EndCause::Killed | EndCause::Dropped) | Err(_) => 1,
     };
     let farewell = async {
+        if let Err(Refusal(reason)) = served {
+            to_client.extended_data_bytes(STDERR, format!("quorate: {reason}\n")).await?;
+        }
         // Without an exit status, and before the end of file, OpenSSH's client calls it a failure of the connection.
         to_client.exit_status(status).await?;
         to_client.eof().await?;

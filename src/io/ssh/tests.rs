@@ -8,7 +8,7 @@ use super::accounts::{Account, Accounts};
 use super::{SshError, SshServer, SshSettings};
 use crate::agent::event::EndCause;
 use crate::io::password::PasswordHash;
-use crate::io::service::{Peer, Service};
+use crate::io::service::{Peer, Refusal, Service};
 use crate::io::shutdown::{self, ShutdownSender};
 use crate::netconf::state::Transport;
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse, Msg};
@@ -36,7 +36,13 @@ struct Echo {
 }
 
 impl Service for Echo {
-    async fn serve<R, W, G>(&self, peer: Peer, mut reader: R, mut writer: W, gone: G) -> EndCause
+    async fn serve<R, W, G>(
+        &self,
+        peer: Peer,
+        mut reader: R,
+        mut writer: W,
+        gone: G,
+    ) -> Result<EndCause, Refusal>
     where
         R: AsyncRead + Unpin + Send,
         W: AsyncWrite + Unpin + Send,
@@ -49,9 +55,9 @@ impl Service for Echo {
         };
         tokio::select! {
             copied = echo => { copied.unwrap(); }
-            () = gone => return EndCause::Dropped,
+            () = gone => return Ok(EndCause::Dropped),
         }
-        if self.killed { EndCause::Killed } else { EndCause::Closed }
+        Ok(if self.killed { EndCause::Killed } else { EndCause::Closed })
     }
 }
 

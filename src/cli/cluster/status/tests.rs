@@ -78,7 +78,7 @@ fn a_node_that_was_never_initialised_says_how_to_begin() {
     assert_eq!(
         page(&state),
         "\
-Cluster    a node alone
+Cluster    a node alone, policy synchronous
 Leader     n1, term 3
 Revision   42
 This node  n1, leader, ready, in sync

@@ -1,0 +1,627 @@
+//! Transports of several members in one process, over loopback; and somebody else at the door.
+
+use super::authority::{Credentials, MemberKey, MemberName, create, fingerprint, sign};
+use super::frame;
+use super::greeting::{Opening, Own, Purpose};
+use super::join::{Applicant, JoinError, join};
+use super::tls::{PEER_PROTOCOL, Tls, join_client};
+use super::{Arrived, PeerEvent, PeerEvents, PeerHandle, PeerSettings, open};
+use crate::agent::effects::{PeerAddress, SendSnapshot, ToPeer};
+use crate::agent::event::{Admission, Answer, JoinRequest, SessionEvent};
+use crate::base::ids::{Boot, ClusterId, Digest, Incarnation, Lineage, LogIndex, Term};
+use crate::base::token::JoinToken;
+use crate::io::disk::RealDisk;
+use crate::io::handle::{AgentHandle, Question};
+use crate::io::shutdown::{self, ShutdownSender};
+use crate::netconf::test_server::{schema, view};
+use crate::raft::{ConfState, Delivery, LogPosition, SnapshotMeta};
+use crate::replication::message::{Lane, PeerMessage};
+use crate::replication::state::{Authority, State};
+use crate::storage::{Disk, SnapshotReader, SnapshotWriter};
+use crate::yang::tree::{Seed, Tree};
+use rustls::pki_types::ServerName;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_rustls::{TlsConnector, TlsStream};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One member's transport.
+struct Member {
+    incarnation: Incarnation,
+    handle: PeerHandle,
+    events: PeerEvents,
+    questions: mpsc::Receiver<Question>,
+    address: String,
+    directory: TempDir,
+    stop: ShutdownSender,
+    serving: JoinHandle<()>,
+}
+
+fn own(incarnation: u64) -> Own {
+    Own {
+        name: MemberName {
+            cluster: ClusterId(1),
+            lineage: Lineage(2),
+            incarnation: Incarnation(incarnation),
+        },
+        boot: Boot { counter: 1, nonce: incarnation },
+        version: "1".to_owned(),
+        schema_id: schema().schema_id,
+    }
+}
+
+impl Member {
+    async fn start(authority: &Authority, own: Own) -> Self {
+        let credentials = Credentials::issue(authority, &own.name).unwrap();
+        Self::start_with(Some(credentials), own).await
+    }
+
+    async fn start_with(credentials: Option<Credentials>, own: Own) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let incarnation = own.name.incarnation;
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(directory.path()).unwrap());
+        let settings = PeerSettings {
+            own,
+            tree_seed: [5; 16],
+            credentials,
+            listener: Some(listener),
+            listen: address,
+            peers: Vec::new(),
+            disk,
+            schema: schema(),
+        };
+        let (handle, events, server) = open(settings);
+        let (asking, questions) = mpsc::channel(8);
+        let (_, views) = watch::channel(Arc::new(view()));
+        let (ends, _) = broadcast::channel(8);
+        let (stop, word) = shutdown::channel();
+        let agent = AgentHandle::new(asking, views, ends);
+        let serving = tokio::spawn(server.serve(agent, word));
+        let address = address.to_string();
+        Self { incarnation, handle, events, questions, address, directory, stop, serving }
+    }
+
+    fn at(&self, address: &str) -> PeerAddress {
+        let incarnation = self.incarnation;
+        PeerAddress { incarnation, name: incarnation.to_string(), address: address.to_owned() }
+    }
+
+    fn here(&self) -> PeerAddress {
+        self.at(&self.address)
+    }
+
+    async fn event(&mut self) -> PeerEvent {
+        timeout(PATIENCE, self.events.prompt.recv()).await.expect("an event in time").unwrap()
+    }
+
+    async fn connected(&mut self) -> Incarnation {
+        match self.event().await {
+            PeerEvent::Connected(peer) => peer,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn lost(&mut self) -> Incarnation {
+        loop {
+            match self.event().await {
+                PeerEvent::Lost(peer) => return peer,
+                PeerEvent::Message { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn send(&self, to: &Member, lane: Lane, frame: Vec<u8>) {
+        let message = PeerMessage::Consensus { frame, lane };
+        self.handle.send(&ToPeer { to: to.incarnation, message });
+    }
+
+    async fn heard(&mut self, lane: Lane) -> (Incarnation, Vec<u8>) {
+        let events = match lane {
+            Lane::Prompt => &mut self.events.prompt,
+            Lane::Bulk => &mut self.events.bulk,
+        };
+        match timeout(PATIENCE, events.recv()).await.expect("a message in time").unwrap() {
+            PeerEvent::Message {
+                from,
+                message: PeerMessage::Consensus { frame, lane: stated },
+            } => {
+                assert_eq!(stated, lane);
+                (from, frame)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn end(self) {
+        self.stop.request();
+        timeout(PATIENCE, self.serving).await.expect("it ends in time").unwrap();
+    }
+}
+
+/// Two members that have heard of each other, in whatever order.
+async fn pair() -> (Member, Member, Authority) {
+    let authority = create("lab").unwrap();
+    let mut first = Member::start(&authority, own(1)).await;
+    let mut second = Member::start(&authority, own(2)).await;
+    first.handle.set_peers(vec![second.here()]);
+    second.handle.set_peers(vec![first.here()]);
+    assert_eq!(first.connected().await, Incarnation(2));
+    assert_eq!(second.connected().await, Incarnation(1));
+    (first, second, authority)
+}
+
+async fn exchange(first: &mut Member, second: &mut Member) {
+    for lane in [Lane::Prompt, Lane::Bulk] {
+        for length in [0, 1, 100_000] {
+            first.send(second, lane, vec![1; length]);
+            assert_eq!(second.heard(lane).await, (first.incarnation, vec![1; length]));
+            second.send(first, lane, vec![2; length]);
+            assert_eq!(first.heard(lane).await, (second.incarnation, vec![2; length]));
+        }
+    }
+}
+
+#[tokio::test]
+async fn messages_go_both_ways_in_both_lanes() {
+    let (mut first, mut second, _) = pair().await;
+    exchange(&mut first, &mut second).await;
+    first.send(&second, Lane::Bulk, vec![7; 20 << 20]);
+    assert_eq!(second.heard(Lane::Bulk).await.1.len(), 20 << 20);
+    first.end().await;
+    assert_eq!(second.lost().await, Incarnation(1));
+    second.end().await;
+}
+
+/// A wire that can be cut: connections through it end, or stand still.
+struct Wire {
+    address: String,
+    cut: watch::Sender<u64>,
+}
+
+impl Wire {
+    async fn to(target: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let cut = watch::Sender::new(0);
+        let cuts = cut.subscribe();
+        tokio::spawn(async move {
+            loop {
+                let (mut client, _) = listener.accept().await.unwrap();
+                let mut cuts = cuts.clone();
+                let target = target.clone();
+                tokio::spawn(async move {
+                    let Ok(mut server) = TcpStream::connect(target).await else { return };
+                    cuts.mark_unchanged();
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut client, &mut server) => {}
+                        _ = cuts.changed() => {}
+                    }
+                });
+            }
+        });
+        Self { address, cut }
+    }
+
+    fn cut(&self) {
+        self.cut.send_modify(|cuts| *cuts += 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_cut_off_again_and_again_is_connected_again_each_time() {
+    let authority = create("lab").unwrap();
+    let mut first = Member::start(&authority, own(1)).await;
+    let mut second = Member::start(&authority, own(2)).await;
+    let (to_first, to_second) =
+        (Wire::to(first.address.clone()).await, Wire::to(second.address.clone()).await);
+    first.handle.set_peers(vec![second.at(&to_second.address)]);
+    second.handle.set_peers(vec![first.at(&to_first.address)]);
+    for _ in 0..10 {
+        first.connected().await;
+        second.connected().await;
+        exchange(&mut first, &mut second).await;
+        first.send(&second, Lane::Bulk, vec![7; 8 << 20]);
+        to_first.cut();
+        to_second.cut();
+        assert_eq!(first.lost().await, Incarnation(2));
+        assert_eq!(second.lost().await, Incarnation(1));
+        while second.events.bulk.try_recv().is_ok() {}
+    }
+    first.end().await;
+    second.end().await;
+}
+
+#[tokio::test]
+async fn the_older_one_connects_when_the_younger_one_does_not_know_it() {
+    let authority = create("lab").unwrap();
+    let mut first = Member::start(&authority, own(1)).await;
+    let mut second = Member::start(&authority, own(2)).await;
+    first.handle.set_peers(vec![second.here()]);
+    assert_eq!(second.connected().await, Incarnation(1));
+    first.connected().await;
+    exchange(&mut first, &mut second).await;
+}
+
+/// Both lanes of a pair that says nothing.
+async fn silent_pair(to: &Member, authority: &Authority, from: Own) -> Vec<TlsStream<TcpStream>> {
+    let credentials = Credentials::issue(authority, &from.name).unwrap();
+    let tls = Tls::new(&credentials, &from.name).unwrap();
+    let mut lanes = Vec::new();
+    for lane in [Lane::Prompt, Lane::Bulk] {
+        let mut stream = dial(to, &tls).await;
+        let purpose = Purpose::Lane { lane, pair: from.boot.nonce };
+        let answer = greet(&mut stream, from.clone(), to.incarnation, purpose).await;
+        assert!(matches!(answer, Some(Opening::Greeting(_))), "{answer:?}");
+        lanes.push(stream);
+    }
+    lanes
+}
+
+#[tokio::test]
+async fn a_new_life_of_a_member_takes_the_place_of_the_old_one() {
+    let authority = create("lab").unwrap();
+    let mut first = Member::start(&authority, own(2)).await;
+    // The old one's connections stay as they are, as those of a machine that lost its power do.
+    let _old = silent_pair(&first, &authority, own(1)).await;
+    assert_eq!(first.connected().await, Incarnation(1));
+    let again = Own { boot: Boot { counter: 2, nonce: 9 }, ..own(1) };
+    let _new = silent_pair(&first, &authority, again).await;
+    let before = tokio::time::Instant::now();
+    assert_eq!(first.lost().await, Incarnation(1));
+    assert_eq!(first.connected().await, Incarnation(1));
+    assert!(before.elapsed() < Duration::from_secs(1), "not only when the old one is silent");
+}
+
+#[tokio::test]
+async fn who_falls_silent_is_lost() {
+    let authority = create("lab").unwrap();
+    let mut first = Member::start(&authority, own(1)).await;
+    let _silent = silent_pair(&first, &authority, own(2)).await;
+    assert_eq!(first.connected().await, Incarnation(2));
+    let before = tokio::time::Instant::now();
+    assert_eq!(first.lost().await, Incarnation(2));
+    assert!(before.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn half_a_pair_is_nobody() {
+    let authority = create("lab").unwrap();
+    let mut first = Member::start(&authority, own(1)).await;
+    let name = own(2).name;
+    let credentials = Credentials::issue(&authority, &name).unwrap();
+    let tls = Tls::new(&credentials, &name).unwrap();
+    let mut bulk = dial(&first, &tls).await;
+    let purpose = |lane, pair| Purpose::Lane { lane, pair };
+    let answer = greet(&mut bulk, own(2), Incarnation(1), purpose(Lane::Bulk, 1)).await;
+    assert_eq!(answer, Some(Opening::Connected), "without the prompt lane");
+    let mut prompt = dial(&first, &tls).await;
+    let answer = greet(&mut prompt, own(2), Incarnation(1), purpose(Lane::Prompt, 1)).await;
+    assert!(matches!(answer, Some(Opening::Greeting(_))), "{answer:?}");
+    let mut other = dial(&first, &tls).await;
+    let answer = greet(&mut other, own(2), Incarnation(1), purpose(Lane::Bulk, 2)).await;
+    assert_eq!(answer, Some(Opening::Connected), "of another pair");
+    // The half that is there is given up.
+    let mut rest = Vec::new();
+    drop(timeout(PATIENCE, prompt.read_to_end(&mut rest)).await.expect("it is closed"));
+    assert!(first.events.prompt.try_recv().is_err(), "the agent never heard of it");
+}
+
+async fn dial(member: &Member, tls: &Tls) -> TlsStream<TcpStream> {
+    let stream = TcpStream::connect(&member.address).await.unwrap();
+    let name = own(1).name.of(member.incarnation).server_name().unwrap();
+    let connector = TlsConnector::from(Arc::clone(&tls.client));
+    TlsStream::from(connector.connect(name, stream).await.unwrap())
+}
+
+async fn greet(
+    stream: &mut TlsStream<TcpStream>,
+    from: Own,
+    to: Incarnation,
+    purpose: Purpose,
+) -> Option<Opening> {
+    let greeting = Opening::Greeting(from.greeting(to, purpose));
+    let bytes = postcard::to_stdvec(&greeting).unwrap();
+    frame::write(stream, &bytes, PATIENCE).await.ok()?;
+    let answer = frame::read(stream, 1 << 16, PATIENCE).await.ok()?;
+    postcard::from_bytes(&answer).ok()
+}
+
+/// What member 1 says to somebody with these credentials who greets so.
+async fn refusal(authority: &Authority, shown: MemberName, greets: Own, to: u64) -> String {
+    let first = Member::start(authority, own(1)).await;
+    let credentials = Credentials::issue(authority, &shown).unwrap();
+    let mut stream = dial(&first, &Tls::new(&credentials, &shown).unwrap()).await;
+    let purpose = Purpose::Lane { lane: Lane::Prompt, pair: 1 };
+    match greet(&mut stream, greets, Incarnation(to), purpose).await {
+        Some(Opening::Refused(why)) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_what_he_says_is_refused_with_a_reason() {
+    let authority = create("lab").unwrap();
+    let name = own(2).name;
+    let named = |name| Own { name, ..own(2) };
+    let cluster = MemberName { cluster: ClusterId(9), ..name };
+    let lineage = MemberName { lineage: Lineage(9), ..name };
+    let schema = Own { schema_id: Digest([1; 32]), ..own(2) };
+    for (shown, greets, to, why) in [
+        (name, own(3), 1, "the certificate is not that of member 3"),
+        (name, named(cluster), 1, "the certificate is not that of member 2"),
+        (name, named(lineage), 1, "the certificate is not that of member 2"),
+        (cluster, named(cluster), 1, "belongs to cluster"),
+        (lineage, named(lineage), 1, "another takeover"),
+        (name, own(2), 7, "wants member 7, and this is member 1"),
+        (name, schema, 1, "other YANG models"),
+    ] {
+        let said = refusal(&authority, shown, greets, to).await;
+        assert!(said.contains(why), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_removed_member_is_told_so_and_a_new_one_is_let_in() {
+    let authority = create("lab").unwrap();
+    let mut third = Member::start(&authority, own(3)).await;
+    let here = |incarnation: u64| PeerAddress {
+        incarnation: Incarnation(incarnation),
+        name: String::new(),
+        address: "127.0.0.1:1".to_owned(),
+    };
+    third.handle.set_peers(vec![here(1), here(4)]);
+    let mut fifth = Member::start(&authority, own(5)).await;
+    fifth.handle.set_peers(vec![third.here()]);
+    assert_eq!(third.connected().await, Incarnation(5));
+    assert_eq!(fifth.connected().await, Incarnation(3));
+    let name = own(2).name;
+    let credentials = Credentials::issue(&authority, &name).unwrap();
+    let mut stream = dial(&third, &Tls::new(&credentials, &name).unwrap()).await;
+    let answer = greet(&mut stream, own(2), Incarnation(3), Purpose::Snapshot).await;
+    let Some(Opening::Refused(why)) = answer else { panic!("{answer:?}") };
+    assert!(why.contains("has no seat any more"), "{why}");
+}
+
+#[tokio::test]
+async fn a_stranger_with_an_authority_of_his_own_is_nobody_to_either_side() {
+    let (authority, strange) = (create("lab").unwrap(), create("lab").unwrap());
+    let mut first = Member::start(&authority, own(1)).await;
+    let mut second = Member::start(&strange, own(2)).await;
+    first.handle.set_peers(vec![second.here()]);
+    second.handle.set_peers(vec![first.here()]);
+    let name = own(2).name;
+    let mixed = {
+        let key = MemberKey::generate().unwrap();
+        let certificate = sign(&strange, &name, key.public_key()).unwrap();
+        key.certified(certificate, authority.certificate.clone())
+    };
+    let mut stream = dial(&first, &Tls::new(&mixed, &name).unwrap()).await;
+    let answer = greet(&mut stream, own(2), Incarnation(1), Purpose::Snapshot).await;
+    assert_eq!(answer, None, "the handshake fails at the certificate");
+    for member in [&mut first, &mut second] {
+        let heard = timeout(Duration::from_millis(500), member.events.prompt.recv()).await;
+        assert!(heard.is_err(), "{heard:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_member_without_a_certificate_is_refused() {
+    let authority = create("lab").unwrap();
+    let first = Member::start(&authority, own(1)).await;
+    let mut config = join_client(fingerprint(&authority.certificate)).unwrap();
+    config.alpn_protocols = vec![PEER_PROTOCOL.to_vec()];
+    let stream = TcpStream::connect(&first.address).await.unwrap();
+    let name = ServerName::try_from("any.example").unwrap();
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+    let mut stream = TlsStream::from(stream);
+    let answer = greet(&mut stream, own(2), Incarnation(1), Purpose::Snapshot).await;
+    let Some(Opening::Refused(why)) = answer else { panic!("{answer:?}") };
+    assert!(why.contains("the certificate is not that of member 2"), "{why}");
+}
+
+#[tokio::test]
+async fn garbage_is_shown_the_door_and_the_door_stays_open() {
+    let (mut first, mut second, authority) = pair().await;
+    let mut noise = TcpStream::connect(&first.address).await.unwrap();
+    noise.write_all(&[0x16, 3, 1, 0xff, 0xff, 7, 7]).await.unwrap();
+    let mut plain = TcpStream::connect(&first.address).await.unwrap();
+    plain.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    let mut rest = Vec::new();
+    drop(timeout(PATIENCE, plain.read_to_end(&mut rest)).await.expect("closed"));
+    let name = own(3).name;
+    let tls = Tls::new(&Credentials::issue(&authority, &name).unwrap(), &name).unwrap();
+    for bytes in [&[0xff, 0xff, 0xff, 0xff][..], &[0, 0, 0, 3, 9, 9, 9], &[0, 0, 0, 0]] {
+        let mut stream = dial(&first, &tls).await;
+        stream.write_all(bytes).await.unwrap();
+        let mut rest = Vec::new();
+        drop(timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("closed"));
+        assert!(rest.is_empty(), "{rest:?}");
+    }
+    exchange(&mut first, &mut second).await;
+}
+
+#[tokio::test]
+async fn a_frame_beyond_the_limit_of_its_lane_ends_the_pair() {
+    for (length, ends) in [(1_u32 << 20, false), ((1 << 20) + 1, true)] {
+        let authority = create("lab").unwrap();
+        let mut first = Member::start(&authority, own(1)).await;
+        let name = own(2).name;
+        let tls = Tls::new(&Credentials::issue(&authority, &name).unwrap(), &name).unwrap();
+        let mut prompt = dial(&first, &tls).await;
+        let mut bulk = dial(&first, &tls).await;
+        for (stream, lane) in [(&mut prompt, Lane::Prompt), (&mut bulk, Lane::Bulk)] {
+            let purpose = Purpose::Lane { lane, pair: 1 };
+            greet(stream, own(2), Incarnation(1), purpose).await.unwrap();
+        }
+        first.connected().await;
+        prompt.write_all(&length.to_be_bytes()).await.unwrap();
+        let lost = timeout(Duration::from_millis(700), first.lost()).await;
+        assert_eq!(lost.is_ok(), ends, "{length}: a frame within the limit is waited for");
+    }
+}
+
+fn meta(index: u64) -> SnapshotMeta {
+    let position = LogPosition { index: LogIndex(index), term: Term(1) };
+    SnapshotMeta { position, conf_state: ConfState::default() }
+}
+
+fn write_snapshot(directory: &TempDir, disk: Arc<dyn Disk>, index: u64) -> State {
+    let _in_use = directory;
+    let state = State::new(Tree::empty(Seed(5)));
+    let mut writer = SnapshotWriter::begin(disk, meta(index)).unwrap();
+    crate::replication::snapshot::encode(&state, &schema(), &mut |piece| {
+        writer.write(piece).unwrap();
+    })
+    .unwrap();
+    writer.finish().unwrap();
+    state
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_arrives_durable_and_decoded_and_both_sides_learn_it() {
+    let authority = create("lab").unwrap();
+    let name = own(1).name;
+    let directory = tempfile::tempdir().unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(directory.path()).unwrap());
+    let state = write_snapshot(&directory, Arc::clone(&disk), 7);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listen = listener.local_addr().unwrap();
+    let (handle, mut events, server) = open(PeerSettings {
+        own: own(1),
+        tree_seed: [5; 16],
+        credentials: Some(Credentials::issue(&authority, &name).unwrap()),
+        listener: Some(listener),
+        listen,
+        peers: Vec::new(),
+        disk,
+        schema: schema(),
+    });
+    let (asking, _questions) = mpsc::channel(8);
+    let (_, views) = watch::channel(Arc::new(view()));
+    let (ends, _) = broadcast::channel(8);
+    let (_stop, word) = shutdown::channel();
+    tokio::spawn(server.serve(AgentHandle::new(asking, views, ends), word));
+    let mut second = Member::start(&authority, own(2)).await;
+    handle.set_peers(vec![second.here()]);
+    second.connected().await;
+
+    for (index, expected) in [(7, Delivery::Arrived), (8, Delivery::Failed)] {
+        let (to, frame) = (Incarnation(2), vec![9; 9]);
+        handle.send_snapshot(SendSnapshot { to, index: LogIndex(index), frame }).unwrap();
+        let sent = loop {
+            match timeout(PATIENCE, events.prompt.recv()).await.unwrap().unwrap() {
+                PeerEvent::SnapshotSent { to, delivery } => break (to, delivery),
+                PeerEvent::Connected(_) => {}
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(sent, (Incarnation(2), expected), "snapshot {index}");
+        assert!(!handle.is_sending_snapshots());
+    }
+    let arrived = loop {
+        match second.event().await {
+            PeerEvent::SnapshotArrived(arrived) => break arrived,
+            PeerEvent::SnapshotProgress { arrived, of } => assert!(arrived <= of),
+            other => panic!("{other:?}"),
+        }
+    };
+    let Arrived { from, meta: stated, state: read, frame } = *arrived;
+    assert_eq!((from, stated, frame), (Incarnation(1), meta(7), vec![9; 9]));
+    assert_eq!((read.revision, read.shared), (state.revision, state.shared));
+    second.stop.request();
+    second.serving.await.unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(second.directory.path()).unwrap());
+    let mut reader = SnapshotReader::open(disk, LogIndex(7)).unwrap();
+    while reader.read().unwrap().is_some() {}
+}
+
+fn applicant(member: &Member, authority: &Authority) -> Applicant {
+    Applicant {
+        member: member.address.clone(),
+        token: JoinToken { secret: [7; 16], authority: fingerprint(&authority.certificate) },
+        name: "new".to_owned(),
+        address: "192.0.2.7:8830".to_owned(),
+        version: "1".to_owned(),
+        schema_id: schema().schema_id,
+    }
+}
+
+#[tokio::test]
+async fn a_node_with_a_token_gets_a_seat_with_which_it_is_let_in() {
+    let authority = create("lab").unwrap();
+    let mut first = Member::start(&authority, own(1)).await;
+    let applicant = applicant(&first, &authority);
+    let asked = tokio::spawn(async move { join(&applicant).await });
+    let (event, reply) = timeout(PATIENCE, first.questions.recv()).await.unwrap().unwrap();
+    let SessionEvent::Join(request) = event else { panic!("{event:?}") };
+    let expected = JoinRequest {
+        secret: [7; 16],
+        name: "new".to_owned(),
+        address: "192.0.2.7:8830".to_owned(),
+        version: "1".to_owned(),
+        schema_id: schema().schema_id,
+    };
+    assert_eq!(request, expected);
+    let incarnation = Incarnation(4);
+    let members = vec![first.here()];
+    let admission = Admission { incarnation, authority: authority.clone(), members };
+    reply.send(Answer::Admitted(Box::new(admission))).unwrap();
+    let joined = asked.await.unwrap().unwrap();
+    assert_eq!(joined.identity.incarnation, incarnation);
+    assert_eq!((joined.identity.cluster, joined.identity.tree_seed), (ClusterId(1), [5; 16]));
+    assert_eq!(joined.members, [first.here()]);
+
+    let mut fourth = Member::start_with(Some(joined.credentials), own(4)).await;
+    fourth.handle.set_peers(joined.members);
+    assert_eq!(first.connected().await, incarnation);
+    assert_eq!(fourth.connected().await, Incarnation(1));
+    exchange(&mut first, &mut fourth).await;
+}
+
+#[tokio::test]
+async fn a_node_that_may_not_join_is_told_why() {
+    let (authority, other) = (create("lab").unwrap(), create("lab").unwrap());
+    let mut first = Member::start(&authority, own(1)).await;
+
+    let wrong_cluster = join(&applicant(&first, &other)).await.unwrap_err();
+    assert!(matches!(wrong_cluster, JoinError::OtherCluster { .. }), "{wrong_cluster}");
+
+    let models = Applicant { schema_id: Digest([1; 32]), ..applicant(&first, &authority) };
+    let refused = join(&models).await.unwrap_err().to_string();
+    assert!(refused.contains("other YANG models"), "{refused}");
+    assert!(first.questions.try_recv().is_err(), "the agent was not asked");
+
+    let applicant = applicant(&first, &authority);
+    let asked = tokio::spawn(async move { join(&applicant).await });
+    let (_, reply) = first.questions.recv().await.unwrap();
+    reply.send(Answer::Refused("the token is not valid any more".to_owned())).unwrap();
+    let refused = asked.await.unwrap().unwrap_err();
+    let JoinError::Refused { reason, .. } = refused else { panic!("{refused}") };
+    assert_eq!(reason, "the token is not valid any more");
+}
+
+#[tokio::test]
+async fn a_node_that_makes_a_cluster_of_itself_is_certified_by_it() {
+    let mut first = Member::start_with(None, own(1)).await;
+    let authority = create("lab").unwrap();
+    first.handle.set_authority(authority.clone());
+    let mut second = Member::start(&authority, own(2)).await;
+    second.handle.set_peers(vec![first.here()]);
+    assert_eq!(first.connected().await, Incarnation(2));
+    second.connected().await;
+    first.stop.request();
+    first.serving.await.unwrap();
+    let disk = RealDisk::open(first.directory.path()).unwrap();
+    let kept = super::read_credentials(&disk).unwrap().expect("it is in the file");
+    assert_eq!(kept.authority_fingerprint(), fingerprint(&authority.certificate));
+}

@@ -142,8 +142,8 @@ impl World {
     }
 
     fn open(&mut self, c: usize) {
-        let n = self.chance.place(self.nodes.len());
-        self.open_at(c, n);
+        let any = self.chance.place(self.nodes.len());
+        self.open_at(c, if self.is_watcher(c) { c } else { any });
     }
 
     fn open_at(&mut self, c: usize, n: usize) {
@@ -178,6 +178,11 @@ impl World {
         self.give(n, Input::Question(reply, event));
     }
 
+    /// Of several nodes each has a client that does nothing but read.
+    fn is_watcher(&self, c: usize) -> bool {
+        self.nodes.len() > 1 && c < self.nodes.len()
+    }
+
     /// What a client does next, of one piece.
     fn plan(&mut self, c: usize) -> Vec<Action> {
         use Action::{
@@ -190,8 +195,12 @@ impl World {
             self.model.spot(number)
         };
         let (a, b) = (spot(), spot());
-        let pause = Sleep(self.chance.below(300 * MS));
-        let mut plan = match self.chance.below(100) {
+        if self.is_watcher(c) {
+            return vec![Read];
+        }
+        let pause = Sleep(self.chance.below(if self.is_simple { 50 * MS } else { 300 * MS }));
+        let draw = self.chance.below(if self.is_simple { 34 } else { 100 });
+        let mut plan = match draw {
             0..28 => vec![Edit(a), Read],
             28..34 => vec![Remove(a)],
             34..37 => vec![Invalid],

@@ -48,6 +48,7 @@ fn agent(schema: &Arc<Schema>, id: u64, voters: &[u64], participants: Vec<Regist
     let node = crate::raft::Node::new(&config, RecoveredLog::default()).unwrap();
     let parameters = Parameters {
         schema: Arc::clone(schema),
+        rules: crate::base::rules::Rules::default(),
         incarnation: Incarnation(id),
         boot: Boot { counter: 1, nonce: id },
         name: format!("node-{id}"),

@@ -277,7 +277,8 @@ impl Agent {
 
     /// Says which commits all members in reach have applied.
     pub(super) fn look_after_acks(&mut self, now: Now) {
-        if self.leading.acks.is_empty() {
+        // Before the first entry of the term is applied this leader does not know who may answer reads.
+        if self.leading.acks.is_empty() || self.leading_term().is_none() {
             return;
         }
         let through = self.shown_by_all(now);

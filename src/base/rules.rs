@@ -9,9 +9,10 @@ pub(crate) enum Rule {
     /// What promises a write leaves when it is durable.
     #[cfg(any(test, feature = "sim"))]
     DurableBeforeSends,
-    /// A reader looks at the lease once more when it has the view (M2).
+    /// A reader looks at the lease before it takes the view, not only after: in between the lease can have ended and
+    /// begun again (M2).
     #[cfg(any(test, feature = "sim"))]
-    LeaseAfterView,
+    LeaseBeforeView,
     /// A new leader decides nothing before the first entry of its term is applied (L1).
     NoOpFirst,
     /// A request is for the leader of one term (L2).
@@ -73,7 +74,7 @@ impl Rule {
     pub(crate) const ALL: &'static [(Rule, &'static str)] = &[
         (Rule::DurableBeforePersisted, "durable-before-persisted"),
         (Rule::DurableBeforeSends, "durable-before-sends"),
-        (Rule::LeaseAfterView, "lease-after-view"),
+        (Rule::LeaseBeforeView, "lease-before-view"),
         (Rule::NoOpFirst, "no-op-first"),
         (Rule::ToOneTerm, "to-one-term"),
         (Rule::RequestsKnown, "requests-known"),

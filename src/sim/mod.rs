@@ -156,7 +156,7 @@ impl World {
         self.nodes.iter().enumerate().find_map(|(n, node)| {
             let Some(life) = &node.life else { return Some(format!("{n} is down")) };
             let pending = life.agent.inspect().pending;
-            (pending > 0 || !life.ready || life.holds_prepared())
+            (pending > 0 || !life.ready)
                 .then(|| format!("{n} has {pending} requests open, is ready: {}", life.ready))
         })
     }

@@ -19,6 +19,7 @@
 
 mod support;
 
+mod cluster;
 mod cluster_module;
 mod durability;
 mod interop;

@@ -2,6 +2,7 @@
 
 use super::session::{Session, Speaks};
 use super::wire::{PATIENCE, Wire};
+use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
@@ -64,6 +65,8 @@ pub(crate) struct Agent {
     directory: tempfile::TempDir,
     settings: Settings,
     process: Option<Child>,
+    /// Where it says that it is ready (sd_notify).
+    notify: Option<UnixDatagram>,
     log: Arc<Log>,
 }
 
@@ -123,6 +126,7 @@ impl Agent {
             directory: tempfile::Builder::new().prefix("quorate-").tempdir().expect("a directory"),
             settings,
             process: None,
+            notify: None,
             log: Arc::default(),
         }
     }
@@ -133,6 +137,11 @@ impl Agent {
         self
     }
 
+    /// What it is told at its next start.
+    pub(crate) fn settings(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+
     /// The same agent with environment variables.
     pub(crate) fn with_variables(mut self, variables: &[(&str, String)]) -> Self {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
@@ -140,20 +149,32 @@ impl Agent {
         self
     }
 
-    /// Starts the process and waits until it says that it is ready (sd_notify).
+    /// Starts the process and waits until it says that it is ready.
     pub(crate) fn try_run(&mut self) -> Result<(), NotStarted> {
+        self.spawn();
+        self.await_ready()
+    }
+
+    /// Starts the process.
+    pub(crate) fn spawn(&mut self) {
         standard_modules();
         let notify_path = self.path("notify");
         drop(std::fs::remove_file(&notify_path));
         let notify = UnixDatagram::bind(&notify_path).expect("a socket");
         notify.set_read_timeout(Some(Duration::from_millis(20))).expect("a timeout");
+        self.notify = Some(notify);
         self.log = Arc::default();
         let mut process = self.command().spawn().expect("the agent's program");
         follow(process.stderr.take().expect("piped"), Arc::clone(&self.log));
         self.process = Some(process);
+    }
+
+    /// Waits until the process says that it is ready.
+    pub(crate) fn await_ready(&mut self) -> Result<(), NotStarted> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let mut message = [0; 4096];
+            let notify = self.notify.as_ref().expect("a running agent");
             if let Ok(count) = notify.recv(&mut message)
                 && String::from_utf8_lossy(&message[..count]).lines().any(|line| line == "READY=1")
             {
@@ -168,8 +189,15 @@ impl Agent {
         }
     }
 
+    /// Waits until the process ends by itself.
+    #[track_caller]
+    pub(crate) fn await_end(&mut self) -> ExitStatus {
+        let mut process = self.process.take().expect("a running agent");
+        super::eventually("the agent ends by itself", || process.try_wait().expect("mine"))
+    }
+
     fn command(&self) -> Command {
-        let program = [env!("CARGO_BIN_EXE_quorate").to_owned()];
+        let program = [program().display().to_string()];
         let mut words = self.settings.runner.iter().chain(&program);
         let mut command = Command::new(words.next().expect("the agent's program"));
         command.args(words);
@@ -302,12 +330,20 @@ impl Agent {
         process.wait().expect("its end");
     }
 
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(self.process.as_ref().expect("a running agent"));
+        kill_process(pid, signal).expect("a signal");
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.process.is_some()
+    }
+
     /// SIGTERM, and its end.
     #[track_caller]
     pub(crate) fn terminate(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
         let mut process = self.process.take().expect("a running agent");
-        let pid = rustix::process::Pid::from_child(&process);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a signal");
         super::eventually("the agent ends after SIGTERM", || process.try_wait().expect("mine"))
     }
 
@@ -342,6 +378,17 @@ impl Drop for Agent {
 /// The command that speaks NETCONF with another server, if that is to be tested.
 fn subject() -> Option<String> {
     std::env::var("QUORATE_TEST_SUBJECT").ok().filter(|subject| !subject.is_empty())
+}
+
+/// The agent's program: what cargo built for these tests; for an example, what lies beside it.
+pub(crate) fn program() -> PathBuf {
+    option_env!("CARGO_BIN_EXE_quorate").map_or_else(
+        || {
+            let own = std::env::current_exe().expect("this program's path");
+            own.ancestors().nth(2).expect("target/PROFILE/examples").join("quorate")
+        },
+        PathBuf::from,
+    )
 }
 
 /// The repository.

@@ -1,6 +1,7 @@
 //! What the tests share: agents in directories of their own, a NETCONF client, XML to compare.
 
 pub(crate) mod agent;
+pub(crate) mod cluster;
 pub(crate) mod reply;
 pub(crate) mod session;
 pub(crate) mod ssh;

@@ -3,6 +3,7 @@
 use super::reply::Reply;
 use super::wire::Wire;
 use super::xml::{BASE, Element};
+use std::path::Path;
 
 /// The end of a message in the framing of base:1.0.
 pub(crate) const END_OF_MESSAGE: &str = "]]>]]>";
@@ -57,10 +58,24 @@ impl Session {
         Self { wire, id, capabilities, chunked, next_message: 1 }
     }
 
+    /// A session on the socket at `path`, or `None` if nobody answers.
+    #[track_caller]
+    pub(crate) fn try_unix(path: &Path) -> Option<Self> {
+        let mut wire = Wire::unix(path).ok()?;
+        wire.send(format!("{}{END_OF_MESSAGE}", hello(&[BASE_10, BASE_11])).as_bytes());
+        let bytes = wire.until(END_OF_MESSAGE.as_bytes())?;
+        let (id, capabilities) = Self::parse_hello(bytes);
+        Some(Self { wire, id, capabilities, chunked: true, next_message: 1 })
+    }
+
     /// Reads the server's hello: session-id and capabilities (RFC 6241, 8.1).
     #[track_caller]
     pub(crate) fn read_hello(wire: &mut Wire) -> (u32, Vec<String>) {
-        let bytes = wire.until(END_OF_MESSAGE.as_bytes()).expect("a hello");
+        Self::parse_hello(wire.until(END_OF_MESSAGE.as_bytes()).expect("a hello"))
+    }
+
+    #[track_caller]
+    fn parse_hello(bytes: Vec<u8>) -> (u32, Vec<String>) {
         let text = String::from_utf8(bytes).expect("UTF-8");
         let hello = Element::parse(&text).expect("a well-formed hello");
         assert_eq!((hello.namespace.as_str(), hello.name.as_str()), (BASE, "hello"));
@@ -164,6 +179,13 @@ impl Session {
     #[track_caller]
     pub(crate) fn ok(&mut self, operation: &str) {
         self.request(operation).ok();
+    }
+
+    /// Sends an operation and gives its reply; `None` if the server closed, even in the middle of it.
+    #[track_caller]
+    pub(crate) fn try_request(&mut self, operation: &str) -> Option<Reply> {
+        self.send(operation);
+        self.read_message_unless_closed().map(Reply::parse)
     }
 
     /// Sends `<edit-config>` with this content.

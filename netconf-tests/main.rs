@@ -23,6 +23,7 @@ mod cluster;
 mod cluster_module;
 mod durability;
 mod interop;
+mod joining;
 mod limits;
 mod participants;
 mod rfc6022_monitoring;

@@ -77,7 +77,11 @@ impl Agent {
             }
             None => match Entry::decode(bytes) {
                 Ok(entry) => {
-                    let knowledge = Knowledge { schema: &self.parameters.schema, result: None };
+                    let knowledge = Knowledge {
+                        schema: &self.parameters.schema,
+                        result: None,
+                        rules: self.parameters.rules,
+                    };
                     let (state, applied) = apply(&self.state, position, &entry, knowledge);
                     self.state = state;
                     (entry, applied)
@@ -113,7 +117,7 @@ impl Agent {
         let mut overtaken = None;
         if let Some((revision, before)) = effect.revision {
             overtaken = self.overtake_slot(now, revision);
-            self.has_new_revision(now, committed_candidate, revision, before, &entry.body);
+            self.has_new_revision(now, committed_candidate, (revision, before), &entry.body);
             tracing::debug!(revision = revision.0, index = position.index.0, "revision committed");
         }
         self.view_is_stale = true;
@@ -133,8 +137,7 @@ impl Agent {
         &mut self,
         now: Now,
         committed_candidate: bool,
-        revision: Revision,
-        before: Tree,
+        (revision, before): (Revision, Tree),
         body: &Body,
     ) {
         self.candidate_follows(committed_candidate);

@@ -55,7 +55,9 @@ impl Agent {
         fresh: Fresh,
     ) -> Result<(), RpcError> {
         let admin = self.sessions.get(&from.1.id).is_some_and(|session| session.client.admin);
-        if !admin {
+        // Who has lost a reply may ask what became of the request.
+        let asks = matches!(request, ClusterRequest::Outcome { .. });
+        if !admin && !asks {
             return Err(fault::access_denied());
         }
         let body = match request {
@@ -276,7 +278,7 @@ impl Agent {
                 Body::Policy { request, policy }
             }
             RequestBody::Join { token, name, address, schema_id } => {
-                return self.evaluate_join(now, &asked, (token, schema_id), &name, &address);
+                return self.evaluate_join(now, &asked, (token, schema_id), (&name, &address));
             }
             RequestBody::Remove(member) => return self.evaluate_remove(now, &asked, member),
             RequestBody::Transfer(to) => return self.evaluate_transfer(now, &asked, to),
@@ -341,8 +343,7 @@ impl Agent {
         now: Now,
         asked: &Asked,
         (token, schema_id): (Digest, Digest),
-        name: &str,
-        address: &str,
+        (name, address): (&str, &str),
     ) {
         let txid = asked.txid();
         if let Err(error) = self.may_join(now, token, schema_id, name) {

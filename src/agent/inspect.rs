@@ -11,6 +11,7 @@ pub(crate) struct Inspection<'a> {
     pub(crate) applied: LogPosition,
     /// What the log has made up to there.
     pub(crate) state: &'a State,
+    pub(crate) term: Term,
     /// The term in which it leads.
     pub(crate) leads: Option<Term>,
     /// It leads and has applied everything before its term.
@@ -39,6 +40,7 @@ impl Agent {
         Inspection {
             applied: LogPosition { index: self.applied, term: self.applied_term },
             state: &self.state,
+            term: self.node.term(),
             leads: self.node.is_leader().then(|| self.node.term()),
             decides: self.head.state().is_some(),
             pending: self.pending.len(),

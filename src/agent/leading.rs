@@ -9,6 +9,7 @@ use super::slot::SlotQueue;
 use super::{Agent, fault};
 use crate::base::ids::{Incarnation, LogIndex, SessionKey, Term, TxId};
 use crate::base::limits::TX_QUEUE_MAX;
+use crate::base::rules::Rule;
 use crate::base::time::{Now, Timestamp};
 use crate::netconf::error::RpcError;
 use crate::replication::message::{PeerMessage, RequestBody, TxRequest};
@@ -97,7 +98,9 @@ impl Agent {
     /// A request of a member.
     pub(super) fn take_request(&mut self, now: Now, from: Incarnation, request: TxRequest) {
         let txid = request.head.txid;
-        if request.to_term != self.node.term() || txid.incarnation != from {
+        let is_for_this_term =
+            request.to_term == self.node.term() || !self.parameters.rules.hold(Rule::ToOneTerm);
+        if !is_for_this_term || txid.incarnation != from {
             return;
         }
         if self.head.state().is_none() {
@@ -127,12 +130,12 @@ impl Agent {
         let Some(head) = self.head.state() else { return };
         let txid = asked.txid();
         match self.leading.known.get(&txid) {
-            Some(Known::Working) => return,
+            Some(Known::Working) if self.parameters.rules.hold(Rule::RequestsKnown) => return,
             Some(Known::Concluded(conclusion)) => {
                 let conclusion = conclusion.clone();
                 return self.deliver(now, txid, conclusion);
             }
-            None => {}
+            Some(Known::Working) | None => {}
         }
         if head.outcomes.contains_key(&txid) || head.control.contains(&txid) {
             return;
@@ -174,7 +177,8 @@ impl Agent {
     /// What came of a request without the log: said as soon as it rests on nothing that can be lost.
     pub(super) fn conclude(&mut self, now: Now, txid: TxId, conclusion: Conclusion) {
         let seen = self.head.last_index();
-        if self.peers.alone && seen.is_none() {
+        let proven = self.parameters.rules.hold(Rule::ProvenConclusions);
+        if (self.peers.alone || !proven) && seen.is_none() {
             return self.deliver(now, txid, conclusion);
         }
         let round = if self.peers.alone { 0 } else { self.leading.wanted_round };
@@ -273,7 +277,8 @@ impl Agent {
 
     /// Says which commits all members in reach have applied.
     pub(super) fn look_after_acks(&mut self, now: Now) {
-        if self.leading.acks.is_empty() {
+        // Before the first entry of the term is applied this leader does not know who may answer reads.
+        if self.leading.acks.is_empty() || self.leading_term().is_none() {
             return;
         }
         let through = self.shown_by_all(now);

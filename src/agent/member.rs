@@ -7,6 +7,7 @@ use super::slot::{Registration, changed_paths, concerns};
 use crate::api::hook::{Call, CallId, HookAnswer, HookCall, ParticipantId, Proposed};
 use crate::base::ids::{Incarnation, Revision, SessionId, Term};
 use crate::base::limits::PREPARE_LEASE_MS;
+use crate::base::rules::Rule;
 use crate::base::time::{Now, Timestamp};
 use crate::replication::apply::data_digest;
 use crate::replication::message::{PeerMessage, Prepare, PrepareAsk, Verdict};
@@ -274,7 +275,7 @@ impl Agent {
             .answering
             .as_ref()
             .is_some_and(|answering| answering.question.term < term);
-        if is_old {
+        if is_old && self.parameters.rules.hold(Rule::PreparedEnds) {
             self.abort_prepared();
         }
     }

@@ -34,6 +34,7 @@ use crate::api::hook::{CallId, HookAnswer};
 use crate::base::ids::{
     Boot, ClusterId, Digest, Incarnation, Lineage, LogIndex, SessionId, Term, TxId,
 };
+use crate::base::rules::{Rule, Rules};
 use crate::base::time::{Now, Timestamp};
 use crate::datastore::edit::Edit;
 use crate::datastore::store::Datastores;
@@ -72,6 +73,7 @@ pub(crate) struct Parameters {
     pub(crate) initial: Option<Edit>,
     /// In-process participants, by number.
     pub(crate) participants: Vec<Registration>,
+    pub(crate) rules: Rules,
 }
 
 /// Whether the disk takes more.
@@ -279,11 +281,10 @@ impl Agent {
         &mut self,
         now: Now,
         from: Incarnation,
-        meta: SnapshotMeta,
-        state: State,
+        snapshot: (SnapshotMeta, State),
         frame: &[u8],
     ) {
-        self.incoming = Some((meta, state));
+        self.incoming = Some(snapshot);
         self.consensus_came(from, frame);
         self.look_around(now);
     }
@@ -390,6 +391,7 @@ impl Agent {
         if seen.1 == own {
             self.leading_since = now.monotonic;
         }
+
         if before.1 != seen.1 && seen.1.is_some() {
             self.facts.leadership_changes = self.facts.leadership_changes.saturating_add(1);
             self.facts.last_leadership_change = Some(now.wall);
@@ -403,6 +405,9 @@ impl Agent {
         self.end_contacts(now);
         if seen.1.is_some() && seen.1 != own {
             self.give_all(now);
+        }
+        if seen.1 == own && !self.parameters.rules.hold(Rule::NoOpFirst) {
+            self.begin_to_lead(now);
         }
     }
 

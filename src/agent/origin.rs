@@ -9,6 +9,7 @@ use super::{Agent, fault};
 use crate::base::ids::{LogIndex, SessionKey, Term, TxId};
 use crate::base::limits::{ACK_TIMEOUT_MS, NO_LEADER_WAIT_MS, RESEND_MS};
 use crate::base::policy::Policy;
+use crate::base::rules::Rule;
 use crate::base::time::{Now, Timestamp, WallTime};
 use crate::netconf::error::RpcError;
 use crate::replication::entry::RequestHead;
@@ -253,7 +254,8 @@ impl Agent {
     /// was last given to (PROTOCOL O2).
     pub(super) fn concluded(&mut self, now: Now, txid: TxId, term: Term, conclusion: Conclusion) {
         let Some(pending) = self.pending.get_mut(&txid) else { return };
-        if pending.term != term || pending.stage != Stage::Open {
+        let is_last = pending.term == term || !self.parameters.rules.hold(Rule::LastLeaderBelieved);
+        if !is_last || pending.stage != Stage::Open {
             return;
         }
         match conclusion {
@@ -289,7 +291,10 @@ impl Agent {
     /// have applied it (PROTOCOL N3).
     pub(super) fn committed(&mut self, now: Now, txid: TxId, index: LogIndex, changed_data: bool) {
         let Some(pending) = self.pending.get_mut(&txid) else { return };
-        let waits = changed_data && !self.peers.alone && self.state.policy != Policy::Majority;
+        let waits = changed_data
+            && !self.peers.alone
+            && self.state.policy != Policy::Majority
+            && self.parameters.rules.hold(Rule::MembersBeforeOk);
         if !waits {
             return self.succeed(now, txid);
         }

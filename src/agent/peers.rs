@@ -9,6 +9,7 @@ use super::effects::{Lease, PeerAddress, ToPeer};
 use super::{Agent, Phase};
 use crate::base::ids::{Boot, Incarnation, LogIndex, Term};
 use crate::base::limits::{KEEPALIVE_MS, LEASE_MS, SESSION_LEASE_MS, TICK_MS};
+use crate::base::rules::Rule;
 use crate::base::time::{Now, Timestamp};
 use crate::raft::{Delivery, LogPosition, MessageKind, Outgoing};
 use crate::replication::message::{Keepalive, KeepaliveOk, Lane, PeerMessage};
@@ -78,6 +79,11 @@ impl Peers {
         self.connected.contains(&member) && self.contacts.contains_key(&member)
     }
 
+    /// The members to which a connection is there.
+    pub(super) fn connected(&self) -> &BTreeSet<Incarnation> {
+        &self.connected
+    }
+
     /// How many ms ago each member was heard, as far as this leader knows.
     pub(super) fn heard_all(&self, now: Now) -> BTreeMap<Incarnation, u64> {
         let ago = |contact: &Contact| now.monotonic.ms_since(contact.heard);
@@ -137,6 +143,7 @@ impl Agent {
     /// A connection is there: both say who they are, and what was on its way is given again.
     pub(super) fn greet(&mut self, now: Now, peer: Incarnation) {
         self.peers.connected.insert(peer);
+        self.view_is_stale = true;
         let you_acked = LogPosition {
             index: self.node.matched(peer).unwrap_or_default(),
             term: self.node.term(),
@@ -153,6 +160,7 @@ impl Agent {
     /// The connection broke: a hint that a leader is gone, never a proof (ha.md).
     pub(super) fn lose(&mut self, peer: Incarnation) {
         self.peers.connected.remove(&peer);
+        self.view_is_stale = true;
         self.node.unreachable(peer);
         if self.node.leader() == Some(peer) && !self.node.is_leader() {
             self.node.forget_leader();
@@ -220,7 +228,11 @@ impl Agent {
             contact.answered = contact.answered.max(Some(at));
         }
         let until = self.proven().map_or(Timestamp::default(), |proven| proven.plus_ms(LEASE_MS));
-        let valid_for_ms = until.ms_since(now.monotonic);
+        let valid_for_ms = if self.parameters.rules.hold(Rule::LeaseIsProven) {
+            until.ms_since(now.monotonic)
+        } else {
+            LEASE_MS
+        };
         if valid_for_ms > 0
             && let Some(contact) = self.peers.contacts.get_mut(&from)
         {
@@ -249,7 +261,7 @@ impl Agent {
             self.peers.keepalive_at = self.peers.keepalive_at.min(now.monotonic.plus_ms(TICK_MS));
             return;
         }
-        if now.monotonic >= self.peers.lease_end {
+        if now.monotonic >= self.peers.lease_end && self.parameters.rules.hold(Rule::CatchUpFirst) {
             self.peers.catch_up = Some(ok.commit);
         }
         let end = ok.sent.plus_ms(ok.valid_for_ms.min(LEASE_MS));
@@ -373,7 +385,12 @@ impl Agent {
     /// This node leads from now on: every member may still hold a lease of the leader before.
     pub(super) fn begin_contacts(&mut self, now: Now) {
         let own = self.parameters.incarnation;
-        let contact = Contact { heard: now.monotonic, leased: now.monotonic, ..Contact::default() };
+        let leased = if self.parameters.rules.hold(Rule::OldLeasesCount) {
+            now.monotonic
+        } else {
+            Timestamp::default()
+        };
+        let contact = Contact { heard: now.monotonic, leased, ..Contact::default() };
         let others =
             self.state.members.iter().filter(|member| member.incarnation != own && member.up);
         self.peers.contacts = others.map(|member| (member.incarnation, contact)).collect();
@@ -397,7 +414,8 @@ impl Agent {
     pub(super) fn age_of_confirmed(&self, now: Now, generation: LogIndex) -> u64 {
         let reported = self.peers.contacts.values().filter_map(|contact| contact.confirmed);
         let own = self.confirmed_age(now);
-        let ages = reported.chain(own).filter(|(of, _)| *of == generation);
+        let any = !self.parameters.rules.hold(Rule::AgeOfGeneration);
+        let ages = reported.chain(own).filter(|(of, _)| *of == generation || any);
         ages.map(|(_, elapsed)| elapsed).max().unwrap_or(0)
     }
 

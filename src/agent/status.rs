@@ -13,7 +13,7 @@ use crate::raft::{NodeStatus, PeerState, Role};
 use crate::replication::apply::data_digest;
 use crate::replication::state::{Committed, LockTarget, Member, State};
 use crate::yang::schema::Schema;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A member that was heard within this time is active.
@@ -74,6 +74,7 @@ impl Agent {
             queue: self.leading.queue_length(),
             facts: self.facts.clone(),
             heard: self.peers.heard_all(now),
+            connected: self.peers.connected().clone(),
         };
         ClusterView::new(move || snapshot.cluster_state())
     }
@@ -109,6 +110,7 @@ struct Snapshot {
     facts: Facts,
     /// How many ms ago the members were heard, where this node leads.
     heard: BTreeMap<Incarnation, u64>,
+    connected: BTreeSet<Incarnation>,
 }
 
 impl Snapshot {
@@ -171,12 +173,13 @@ impl Snapshot {
         let progress = status.peers.iter().find(|peer| peer.member == member.incarnation);
         let heard = self.heard.get(&member.incarnation).copied();
         let own = member.incarnation == status.id;
+        let connected = self.connected.contains(&member.incarnation);
         MemberState {
             name: member.name.clone(),
             incarnation: member.incarnation.0,
             address: member.address.clone(),
             voter: status.conf_state.voters.contains(&member.incarnation),
-            active: own || heard.is_some_and(|ms| ms <= ACTIVE_MS),
+            active: own || heard.map_or(connected, |ms| ms <= ACTIVE_MS),
             last_contact_ms: heard,
             progress: progress.map(|peer| MemberProgress {
                 matched: peer.matched.0,

@@ -1,14 +1,44 @@
 //! Rules that the simulator can take away, to see that it notices (`src/sim`).
 
-/// A rule without which something goes wrong sooner or later. The letters are those of PROTOCOL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A rule without which something goes wrong sooner or later. Letters and numbers are those of PROTOCOL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rule {
     /// The agent is told that a write is durable when it is.
+    #[cfg(any(test, feature = "sim"))]
     DurableBeforePersisted,
     /// What promises a write leaves when it is durable.
+    #[cfg(any(test, feature = "sim"))]
     DurableBeforeSends,
-    /// A reader looks at the lease once more when it has the view (M2).
-    LeaseAfterView,
+    /// A reader looks at the lease before it takes the view, not only after: in between the lease can have ended and
+    /// begun again (M2).
+    #[cfg(any(test, feature = "sim"))]
+    LeaseBeforeView,
+    /// A new leader decides nothing before the first entry of its term is applied (L1).
+    NoOpFirst,
+    /// A request is for the leader of one term (L2).
+    ToOneTerm,
+    /// A request that a leader works on is not taken again (L2).
+    RequestsKnown,
+    /// What is not in the log is said when it is proven that this node still leads (F5).
+    ProvenConclusions,
+    /// Only the leader that a request was last given to is believed (O2).
+    LastLeaderBelieved,
+    /// A transaction takes effect once (A2).
+    FirstOutcomeStands,
+    /// A session that ended stays so (A5).
+    SessionsStayEnded,
+    /// Ok is said when all members that may answer reads have the change (ACK).
+    MembersBeforeOk,
+    /// A new leader counts on the leases that the one before has given (F20).
+    OldLeasesCount,
+    /// A lease is given for as long as nobody else can have been elected (M2).
+    LeaseIsProven,
+    /// After a gap between leases a member catches up before it answers reads (M2).
+    CatchUpFirst,
+    /// What an earlier leader had prepared is let go (M1).
+    PreparedEnds,
+    /// The age that counts is that of the confirmed commit as it was last extended (F28).
+    AgeOfGeneration,
 }
 
 /// The rules in force: all, in every program that is shipped.
@@ -19,10 +49,10 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// All but one: a planted bug.
-    #[cfg(any(test, feature = "sim"))]
-    pub(crate) const fn without(rule: Rule) -> Self {
-        Self { without: Some(rule) }
+    /// Whether the rule is in force.
+    #[cfg(not(any(test, feature = "sim")))]
+    pub(crate) const fn hold(self, _: Rule) -> bool {
+        true
     }
 
     /// Whether the rule is in force.
@@ -30,20 +60,33 @@ impl Rules {
     pub(crate) fn hold(self, rule: Rule) -> bool {
         self.without != Some(rule)
     }
+
+    /// All but one: a planted bug.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) const fn without(rule: Rule) -> Self {
+        Self { without: Some(rule) }
+    }
 }
 
 #[cfg(any(test, feature = "sim"))]
 impl Rule {
-    /// All of them.
-    pub(crate) const ALL: &'static [Rule] =
-        &[Rule::DurableBeforePersisted, Rule::DurableBeforeSends, Rule::LeaseAfterView];
-
-    /// Its name on the command line.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Rule::DurableBeforePersisted => "durable-before-persisted",
-            Rule::DurableBeforeSends => "durable-before-sends",
-            Rule::LeaseAfterView => "lease-after-view",
-        }
-    }
+    /// All of them, with their names on the command line.
+    pub(crate) const ALL: &'static [(Rule, &'static str)] = &[
+        (Rule::DurableBeforePersisted, "durable-before-persisted"),
+        (Rule::DurableBeforeSends, "durable-before-sends"),
+        (Rule::LeaseBeforeView, "lease-before-view"),
+        (Rule::NoOpFirst, "no-op-first"),
+        (Rule::ToOneTerm, "to-one-term"),
+        (Rule::RequestsKnown, "requests-known"),
+        (Rule::ProvenConclusions, "proven-conclusions"),
+        (Rule::LastLeaderBelieved, "last-leader-believed"),
+        (Rule::FirstOutcomeStands, "first-outcome-stands"),
+        (Rule::SessionsStayEnded, "sessions-stay-ended"),
+        (Rule::MembersBeforeOk, "members-before-ok"),
+        (Rule::OldLeasesCount, "old-leases-count"),
+        (Rule::LeaseIsProven, "lease-is-proven"),
+        (Rule::CatchUpFirst, "catch-up-first"),
+        (Rule::PreparedEnds, "prepared-ends"),
+        (Rule::AgeOfGeneration, "age-of-generation"),
+    ];
 }

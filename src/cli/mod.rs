@@ -38,7 +38,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::RunArguments),
+    Run(Box<run::RunArguments>),
     Cluster(cluster::ClusterArguments),
     Netconf(netconf::NetconfArguments),
     HashPassword(hash_password::HashPasswordArguments),

@@ -222,7 +222,7 @@ impl Engine {
             PeerEvent::SnapshotArrived(arrived) => {
                 let Arrived { from, meta, state, frame } = *arrived;
                 let index = meta.position.index;
-                self.agent.snapshot_arrived(now, from, meta, state, &frame);
+                self.agent.snapshot_arrived(now, from, (meta, state), &frame);
                 return Some(index);
             }
             PeerEvent::SnapshotSent { to, delivery } => {

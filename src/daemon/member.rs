@@ -2,9 +2,10 @@
 //! cluster that it joins.
 
 use super::configuration::{Configuration, Join, LocalData};
-use super::start::recovered_state;
+use super::start::{FOUNDER, recovered_state};
 use crate::agent::effects::PeerAddress;
-use crate::base::ids::{Boot, ClusterId, Incarnation, Lineage, Revision};
+use crate::base::ids::{Boot, ClusterId, Lineage, Revision};
+use crate::base::rules::Rules;
 use crate::base::token::JoinToken;
 use crate::io::peer::authority::{Credentials, MemberName, fingerprint};
 use crate::io::peer::join::{Applicant, Joined, join};
@@ -83,6 +84,13 @@ impl Place<'_> {
                     );
                     return again(&**self.disk, Some(credentials.clone()));
                 }
+                if credentials.is_none()
+                    && identity.incarnation != FOUNDER
+                    && wish.local_data == LocalData::Keep
+                {
+                    // A member that has lost its key: what is missing is told, and no seat is left behind in silence.
+                    return again(&**self.disk, None);
+                }
                 self.join(wish, Some(&identity))
             }
         }
@@ -154,7 +162,8 @@ impl Place<'_> {
                 continue;
             }
             let position = Position { index: entry.index, term: entry.term };
-            let knowledge = Knowledge { schema: self.schema, result: None };
+            let knowledge =
+                Knowledge { schema: self.schema, result: None, rules: Rules::default() };
             let (next, applied) = apply(&state, position, &Entry::decode(&entry.data)?, knowledge);
             if let Applied::Diverged { .. } | Applied::Unreadable(_) = applied {
                 anyhow::bail!("log entry {} does not fit the models", entry.index);
@@ -212,7 +221,7 @@ fn found(disk: &dyn Disk) -> anyhow::Result<Member> {
     let identity = Identity {
         cluster: ClusterId(wide()?),
         lineage: Lineage(wide()?),
-        incarnation: Incarnation(1),
+        incarnation: FOUNDER,
         boot: Boot { counter: 1, nonce: random::number()? },
         tree_seed: wide()?.to_le_bytes(),
     };

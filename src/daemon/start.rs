@@ -11,6 +11,7 @@ use crate::api::hook::{CallId, HookAnswer, ParticipantId};
 use crate::api::participant::{Participant, Registration};
 use crate::base::ids::{Incarnation, LogIndex};
 use crate::base::limits::PARTICIPANTS_MAX;
+use crate::base::rules::Rules;
 use crate::base::time::Timestamp;
 use crate::datastore::edit::Edit;
 use crate::datastore::store::{Datastores, Presence, RunningAccess};
@@ -31,7 +32,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 /// The first member of every cluster. Its log begins with nothing but itself; all others begin with a snapshot.
-const FOUNDER: Incarnation = Incarnation(1);
+pub(super) const FOUNDER: Incarnation = Incarnation(1);
 /// Ticks of 10 ms: 250 to 500 ms without a leader, a heartbeat each 50 ms.
 const ELECTION_TICKS: usize = 25;
 const HEARTBEAT_TICKS: usize = 5;
@@ -90,6 +91,7 @@ pub(crate) fn start(
         sessions_max: configuration.sessions.max,
         initial,
         participants: registrations,
+        rules: Rules::default(),
     };
     let mut agent = Agent::new(parameters, node, state, base);
     agent.set_storage(storage);

@@ -87,8 +87,12 @@ impl AgentHandle {
         timeout(read_wait, wait).await.map_err(|_elapsed| NoLease)
     }
 
-    /// The clock is asked after the view is taken, so that no pause between the two lets an old view through.
+    /// The clock is asked before the view is taken and after it. Asked only after, an old view could get through
+    /// between a lease that was over and the next one.
     fn leased_view(&self) -> Option<Arc<View>> {
+        if !self.lease.holds() {
+            return None;
+        }
         let view = self.view();
         self.lease.holds().then_some(view)
     }

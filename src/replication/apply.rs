@@ -9,6 +9,7 @@ use crate::base::ids::{
 };
 use crate::base::limits::{SESSION_ID_BLOCK, TOKENS_MAX};
 use crate::base::policy::Policy;
+use crate::base::rules::{Rule, Rules};
 use crate::base::time::WallTime;
 use crate::transaction::confirmed::{ConfirmedCommit, Step};
 use crate::yang::schema::Schema;
@@ -51,6 +52,7 @@ pub(crate) struct Knowledge<'a> {
     pub(crate) schema: &'a Schema,
     /// Running as the decision makes it, where the leader has just made it: spares decoding its diff.
     pub(crate) result: Option<&'a Tree>,
+    pub(crate) rules: Rules,
 }
 
 /// H: the digest of all configuration (PROTOCOL, REPLICATED STATE).
@@ -69,11 +71,21 @@ pub(crate) fn apply(
     knowledge: Knowledge<'_>,
 ) -> (State, Applied) {
     let mut next = state.clone();
+    let rules = knowledge.rules;
+    if !rules.hold(Rule::FirstOutcomeStands)
+        && let Some(request) = entry.body.request()
+    {
+        next.outcomes.remove(&request.txid);
+        next.control.remove(&request.txid);
+    }
     let applied = if entry.term == position.term {
         apply_body(&mut next, position, &entry.body, knowledge)
     } else {
         Applied::Void
     };
+    if !rules.hold(Rule::SessionsStayEnded) {
+        next.members.iter_mut().for_each(|member| member.ended.clear());
+    }
     match applied {
         Applied::Done(_) => (next, applied),
         Applied::Void | Applied::Known | Applied::Diverged { .. } | Applied::Unreadable(_) => {

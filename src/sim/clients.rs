@@ -7,6 +7,7 @@ use super::oracle::{Fate, Violation};
 use super::world::{Event, MS, Phase, World};
 use crate::agent::event::{Answer, Client as Opening, ReplyTo, SessionEvent};
 use crate::base::ids::{LogIndex, Revision, SessionKey};
+use crate::base::rules::Rule;
 use crate::base::time::WallTime;
 use crate::datastore::store::Datastore;
 use crate::netconf::operation::{Commit, Confirmed, Request, TestOption};
@@ -51,6 +52,8 @@ struct Asked {
     action: Option<Action>,
     value: Option<String>,
     since: u64,
+    /// What had been acknowledged, to anybody, when it was asked.
+    floor: Revision,
 }
 
 /// A client.
@@ -139,8 +142,8 @@ impl World {
     }
 
     fn open(&mut self, c: usize) {
-        let n = self.chance.place(self.nodes.len());
-        self.open_at(c, n);
+        let any = self.chance.place(self.nodes.len());
+        self.open_at(c, if self.is_watcher(c) { c } else { any });
     }
 
     fn open_at(&mut self, c: usize, n: usize) {
@@ -167,11 +170,17 @@ impl World {
         self.next_reply += 1;
         let reply = ReplyTo(self.next_reply);
         self.say_ask(c, reply, action.as_ref(), value.as_ref());
+        let floor = self.oracle.acknowledged;
         let client = &mut self.clients[c];
-        client.asked = Some(Asked { reply, action, value, since: self.time });
+        client.asked = Some(Asked { reply, action, value, since: self.time, floor });
         let n = client.node;
         self.replies.insert(reply, c);
         self.give(n, Input::Question(reply, event));
+    }
+
+    /// Of several nodes each has a client that does nothing but read.
+    fn is_watcher(&self, c: usize) -> bool {
+        self.nodes.len() > 1 && c < self.nodes.len()
     }
 
     /// What a client does next, of one piece.
@@ -186,10 +195,14 @@ impl World {
             self.model.spot(number)
         };
         let (a, b) = (spot(), spot());
-        let pause = Sleep(self.chance.below(300 * MS));
-        let mut plan = match self.chance.below(100) {
-            0..30 => vec![Edit(a), Read],
-            30..34 => vec![Remove(a)],
+        if self.is_watcher(c) {
+            return vec![Read];
+        }
+        let pause = Sleep(self.chance.below(if self.is_simple { 50 * MS } else { 300 * MS }));
+        let draw = self.chance.below(if self.is_simple { 34 } else { 100 });
+        let mut plan = match draw {
+            0..28 => vec![Edit(a), Read],
+            28..34 => vec![Remove(a)],
             34..37 => vec![Invalid],
             37..47 => vec![Lock(Running), Edit(a), pause.clone(), Edit(b), Unlock(Running)],
             47..60 => vec![Lock(Candidate), Stage(a), Commit, Unlock(Candidate)],
@@ -374,7 +387,12 @@ impl World {
                 self.act_soon(c, 100 * MS);
                 return Ok(());
             }
-            (Answer::Ok, Some(action)) => self.granted(c, n, action, asked.value.as_deref())?,
+            (Answer::Ok, Some(action)) => {
+                if let Action::Remove(spot) = action {
+                    self.oracle.history.was_absent(*spot, asked.floor)?;
+                }
+                self.granted(c, n, action, asked.value.as_deref())?;
+            }
             (_, Some(action)) if known => self.refused(c, action, asked.value.as_deref())?,
             (_, Some(_)) => self.unknown(c, &asked)?,
         }
@@ -477,7 +495,7 @@ impl World {
 
 /// Reads.
 impl World {
-    /// A reader takes the view of its node. It looks at the lease when it has it.
+    /// A reader takes the view of its node, while the lease holds, and looks at the lease again before it answers.
     fn read(&mut self, c: usize) {
         let required = self.oracle.acknowledged.max(self.clients[c].seen);
         let takes = self.chance.below(2 * MS);
@@ -499,7 +517,8 @@ impl World {
             return Ok(());
         }
         let now = self.nodes[node].clock.now(self.time);
-        let Some(shown) = own.shown.clone().filter(|_| own.may_read(now)) else {
+        let may_read = own.may_read(now) || !self.rules.hold(Rule::LeaseBeforeView);
+        let Some(shown) = own.shown.clone().filter(|_| may_read) else {
             // At most a second (PROTOCOL M2), then it is told so.
             if tries < 20 {
                 self.after(50 * MS, Event::Read { client: c, required, tries: tries + 1 });
@@ -508,7 +527,8 @@ impl World {
             self.say(format_args!("client {c} may not read"));
             return self.next(c);
         };
-        let takes = self.chance.below(3 * MS);
+        let slow = self.chance.below(20) == 0;
+        let takes = self.chance.below(if slow { 500 * MS } else { 3 * MS });
         self.for_life(node, takes, |_, _| Event::Show { client: c, shown, required });
         Ok(())
     }
@@ -528,8 +548,7 @@ impl World {
             return Ok(());
         }
         let now = self.nodes[node].clock.now(self.time);
-        let checks = self.rules.hold(crate::base::rules::Rule::LeaseAfterView);
-        if checks && !own.may_read(now) {
+        if !own.may_read(now) {
             return self.next(c);
         }
         let revision = shown.revision;

@@ -146,8 +146,7 @@ impl World {
         while let Some(piece) = reader.read().map_err(|error| bad(error.to_string()))? {
             bytes.extend_from_slice(&piece);
         }
-        crate::replication::snapshot::decode(&bytes, &self.model.schema)
-            .map_err(|error| bad(error.to_string()))
+        self.model.state_of(&bytes).map_err(|error| bad(error.to_string()))
     }
 
     fn parameters(&self, n: usize, boot: Boot, participants: &[Scripted]) -> Parameters {
@@ -164,6 +163,7 @@ impl World {
             sessions_max: 64,
             initial: None,
             participants: participants.iter().map(Scripted::registration).collect(),
+            rules: self.rules,
         }
     }
 
@@ -335,6 +335,7 @@ impl World {
         for call in std::mem::take(&mut effects.hooks) {
             self.call(n, call)?;
         }
+        self.nodes[n].life.as_ref().map_or(Ok(()), Life::check_prepared)?;
         if self.dies_at(n, Boundary::Shown)? {
             return Ok(());
         }

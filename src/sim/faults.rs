@@ -142,6 +142,8 @@ impl World {
             self.nodes[n].paused_until = self.time;
             self.nodes[n].flush_us = 2 * MS;
             self.nodes[n].disk.limit(None);
+            // Faults that were to come at an operation of it are over; what is not durable yet stays so.
+            self.nodes[n].disk.restart(Unsynced::Kept);
             if let Some(life) = &mut self.nodes[n].life {
                 life.doom = None;
             }

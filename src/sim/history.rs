@@ -1,9 +1,10 @@
 //! The committed log, once for the whole world: applied to a reference state, and judged entry by entry by rules that
 //! are written here a second time.
 
-use super::model::Model;
+use super::model::{Model, Spot};
 use super::oracle::{Violation, ensure};
 use crate::base::ids::{Incarnation, LogIndex, Revision, SessionKey, Term, TxId};
+use crate::base::rules::Rules;
 use crate::raft::{EntryKind, LogEntry, LogPosition};
 use crate::replication::apply::{Applied, Knowledge, Position, apply};
 use crate::replication::entry::{Body, Decision, Entry, RequestHead};
@@ -152,7 +153,8 @@ impl History {
         let entry = Entry::decode(&raw.data)
             .map_err(|error| Violation::new("S14", format!("entry {}: {error}", raw.index)))?;
         let position = Position { index: raw.index, term: raw.term };
-        let knowledge = Knowledge { schema: &self.model.schema, result: None };
+        let knowledge =
+            Knowledge { schema: &self.model.schema, result: None, rules: Rules::default() };
         let (after, applied) = apply(before, position, &entry, knowledge);
         match applied {
             Applied::Done(_) => {}
@@ -352,6 +354,14 @@ impl History {
         ensure("S10", held, || {
             format!("{index} was written under the lock {fence}, which was lost")
         })
+    }
+
+    /// A removal was ok: between its question and now there was a moment without the value (S7).
+    pub(super) fn was_absent(&self, spot: Spot, floor: Revision) -> Result<(), Violation> {
+        let since = self.entries.iter().rev().map(|done| &done.state);
+        let mut since = since.chain([&self.initial]).take_while(|state| state.revision >= floor);
+        let absent = since.any(|state| !self.model.values(&state.shared).contains_key(&spot));
+        ensure("S7", absent, || format!("{spot:?} was removed, and always there since {floor}"))
     }
 
     /// Whether a confirmed commit waits.

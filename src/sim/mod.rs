@@ -43,8 +43,9 @@ const CALM_US: u64 = 1_500 * MS;
 const HEALED_US: u64 = 5_000 * MS;
 /// After this time without faults every request has an outcome (L2, L7).
 const QUIET_US: u64 = 20_000 * MS;
-/// After this time a write and a read succeed on a node (L4).
-const PROBE_US: u64 = 5_000 * MS;
+/// After this time a write and a read succeed on a node (L4): the longest that a vote can wait for an answer that was
+/// lost (`PREPARE_TIMEOUT_MS`), and some more.
+const PROBE_US: u64 = 15_000 * MS;
 
 /// What to simulate.
 #[derive(Debug, Clone, Copy)]
@@ -62,14 +63,14 @@ impl Options {
 
     /// With a bug: without the rule of this name; none if there is no such rule.
     pub fn planted(self, name: &str) -> Option<Self> {
-        let rule = Rule::ALL.iter().find(|rule| rule.name() == name)?;
+        let (rule, _) = Rule::ALL.iter().find(|(_, known)| *known == name)?;
         Some(Self { rules: Rules::without(*rule), ..self })
     }
 }
 
 /// The names of the rules that can be taken away.
 pub fn planted_names() -> impl Iterator<Item = &'static str> {
-    Rule::ALL.iter().map(|rule| rule.name())
+    Rule::ALL.iter().map(|(_, name)| *name)
 }
 
 /// How a simulation ended.
@@ -155,7 +156,7 @@ impl World {
         self.nodes.iter().enumerate().find_map(|(n, node)| {
             let Some(life) = &node.life else { return Some(format!("{n} is down")) };
             let pending = life.agent.inspect().pending;
-            (pending > 0 || !life.ready || life.holds_prepared())
+            (pending > 0 || !life.ready)
                 .then(|| format!("{n} has {pending} requests open, is ready: {}", life.ready))
         })
     }

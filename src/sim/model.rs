@@ -1,6 +1,8 @@
 //! The models of a world, and edits of them. Each edit writes a value that no other edit writes.
 
 use crate::datastore::edit::{DefaultOperation, Edit, EditNode, EditValue, Operation};
+use crate::replication::snapshot::{Decoder, SnapshotError};
+use crate::replication::state::State;
 use crate::yang::libyang::{CompileOptions, compile};
 use crate::yang::schema::{Lookup, NodeId, Schema};
 use crate::yang::tree::{ChildRef, Text, Tree};
@@ -124,6 +126,13 @@ impl Model {
             }
         }
         values
+    }
+
+    /// The state that a snapshot holds.
+    pub(super) fn state_of(&self, bytes: &[u8]) -> Result<State, SnapshotError> {
+        let mut decoder = Decoder::new(&self.schema);
+        decoder.push(bytes)?;
+        decoder.finish()
     }
 
     fn edit(&self, node: EditNode) -> Edit {

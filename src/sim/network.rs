@@ -210,7 +210,9 @@ impl World {
             self.snapshot_failed(from, to);
             return Ok(());
         };
-        let state = crate::replication::snapshot::decode(bytes, &self.model.schema)
+        let state = self
+            .model
+            .state_of(bytes)
             .map_err(|error| Violation::new("S14", format!("a snapshot of {from}: {error}")))?;
         let disk = Arc::new(self.nodes[to].disk.clone());
         let written = SnapshotWriter::begin(disk, meta.clone()).and_then(|mut writer| {

@@ -159,7 +159,7 @@ impl Life {
             Input::Lost(peer) => agent.peer_lost(now, peer),
             Input::Hook(call, answer) => agent.hook_answered(now, call, answer),
             Input::SnapshotArrived { from, meta, state, frame } => {
-                agent.snapshot_arrived(now, from, meta, *state, &frame);
+                agent.snapshot_arrived(now, from, (meta, *state), &frame);
             }
             Input::SnapshotSent(to, delivery) => agent.snapshot_sent(now, to, delivery),
             Input::SnapshotWritten(meta) => agent.snapshot_written(meta),

@@ -5,7 +5,7 @@ use super::oracle::{Violation, ensure};
 use super::world::{Event, MS, World};
 use crate::agent::slot::Registration;
 use crate::api::hook::{Call, HookAnswer, HookCall, ParticipantId, Proposed};
-use crate::base::ids::Revision;
+use crate::base::ids::{Revision, Term};
 use crate::yang::tree::Tree;
 
 /// Milliseconds that one has to answer.
@@ -16,8 +16,8 @@ pub(super) struct Scripted {
     registration: Registration,
     /// What it has been told last.
     knows: Option<(Revision, Tree)>,
-    /// A change that it agreed to prepare.
-    prepared: bool,
+    /// The term in which it agreed to prepare a change.
+    prepared: Option<Term>,
 }
 
 impl Scripted {
@@ -35,7 +35,7 @@ impl Scripted {
             deadline_ms: DEADLINE_MS,
             rewrites: number == 1,
         };
-        Self { registration, knows: None, prepared: false }
+        Self { registration, knows: None, prepared: None }
     }
 
     pub(super) fn registration(&self) -> Registration {
@@ -45,7 +45,7 @@ impl Scripted {
     /// It is told the whole configuration, at first or anew.
     fn started(&mut self, revision: Revision, tree: Tree) {
         self.knows = Some((revision, tree));
-        self.prepared = false;
+        self.prepared = None;
     }
 
     /// Each revision comes once, in order, and goes on from what was told before.
@@ -77,7 +77,7 @@ impl World {
                 return life.participants[number].committed(revision, &change);
             }
             Call::Abort => {
-                life.participants[number].prepared = false;
+                life.participants[number].prepared = None;
                 return Ok(());
             }
             Call::Rewrite { id, .. } if draw < 15 => {
@@ -90,8 +90,9 @@ impl World {
             }
             Call::Prepare { id, .. } if draw < 95 => {
                 let participant = &mut life.participants[number];
-                let twice = std::mem::replace(&mut participant.prepared, true);
-                ensure("S5", !twice, || format!("{n}: asked to prepare while prepared"))?;
+                let term = life.agent.inspect().term;
+                let before = participant.prepared.replace(term);
+                ensure("S5", before.is_none(), || format!("{n}: asked to prepare while prepared"))?;
                 (id, HookAnswer::Yes)
             }
             Call::Rewrite { id, .. } | Call::Validate { id, .. } | Call::Prepare { id, .. } => {
@@ -118,8 +119,13 @@ fn brief(call: &Call) -> String {
 }
 
 impl Life {
-    /// Whether a participant holds something prepared.
-    pub(super) fn holds_prepared(&self) -> bool {
-        self.participants.iter().any(|participant| participant.prepared)
+    /// Nothing is prepared that an entry of a later term has made void.
+    pub(super) fn check_prepared(&self) -> Result<(), Violation> {
+        let applied = self.agent.inspect().applied;
+        let held = self
+            .participants
+            .iter()
+            .find_map(|participant| participant.prepared.filter(|term| *term < applied.term));
+        ensure("S5", held.is_none(), || format!("prepared in {held:?} at {applied:?}"))
     }
 }

@@ -99,6 +99,8 @@ pub(super) struct World {
     pub(super) replies: BTreeMap<ReplyTo, usize>,
     pub(super) next_reply: u64,
     values: u64,
+    /// Clients edit and read, and do nothing else: so more of that happens.
+    pub(super) is_simple: bool,
     /// Persist-ids that were given out.
     pub(super) tokens: Vec<String>,
     /// Participants of each node.
@@ -140,7 +142,7 @@ impl World {
         let state = State::new(Tree::empty(Seed(u128::from(chance.next()))));
         let nodes = (0..size).zip(1..).map(|(_, id)| new_node(Incarnation(id), &mut chance));
         let nodes = nodes.collect();
-        let clients = (0..2 + size).map(|_| Client::new()).collect();
+        let clients = (0..2 + 2 * size).map(|_| Client::new()).collect();
         let participants = u32::try_from(chance.below(6).saturating_sub(3)).unwrap_or(0);
         Self {
             time: 0,
@@ -157,6 +159,7 @@ impl World {
             next_reply: 0,
             values: 0,
             tokens: Vec::new(),
+            is_simple: chance.below(3) == 0,
             participants,
             oracle: Oracle::new(model.clone(), state),
             phase: Phase::Faults,

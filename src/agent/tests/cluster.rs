@@ -49,6 +49,7 @@ fn agent(schema: &Arc<Schema>, id: u64, voters: &[u64], participants: Vec<Regist
     let node = crate::raft::Node::new(&config, RecoveredLog::default()).unwrap();
     let parameters = Parameters {
         schema: Arc::clone(schema),
+        rules: crate::base::rules::Rules::default(),
         incarnation: Incarnation(id),
         boot: Boot { counter: 1, nonce: id },
         name: format!("node-{id}"),
@@ -160,18 +161,17 @@ impl Cluster {
                 node.snapshots.insert(meta.position.index, (meta.clone(), state));
                 node.agent.snapshot_written(meta);
             }
+            let mut arrived = Vec::new();
             for send in effects.snapshots {
-                let (meta, state) = node.snapshots[&send.index].clone();
-                self.nodes.get_mut(&send.to.0).unwrap().agent.snapshot_arrived(
-                    now,
-                    Incarnation(id),
-                    meta,
-                    state,
-                    &send.frame,
-                );
-                let sender = self.nodes.get_mut(&id).unwrap();
-                sender.agent.snapshot_sent(now, send.to, Delivery::Arrived);
-                return self.carry_out(send.to.0);
+                let snapshot = node.snapshots[&send.index].clone();
+                arrived.push((send.to, snapshot, send.frame));
+            }
+            for (to, snapshot, frame) in arrived {
+                let receiver = &mut self.nodes.get_mut(&to.0).unwrap().agent;
+                receiver.snapshot_arrived(now, Incarnation(id), snapshot, &frame);
+                let sender = &mut self.nodes.get_mut(&id).unwrap().agent;
+                sender.snapshot_sent(now, to, Delivery::Arrived);
+                self.carry_out(to.0);
             }
             if last.is_none() {
                 return;

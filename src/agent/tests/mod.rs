@@ -14,6 +14,7 @@ use super::slot::Registration;
 use super::{Agent, Parameters, StorageSpace};
 use crate::api::hook::{Call, CallId, HookAnswer, HookCall, ParticipantId};
 use crate::base::ids::{Boot, ClusterId, Incarnation, Lineage, SessionId, SessionKey};
+use crate::base::rules::Rules;
 use crate::base::time::{Now, Timestamp, WallTime};
 use crate::datastore::edit::{DefaultOperation, Edit, EditNode, EditValue, Operation};
 use crate::datastore::store::Datastore;
@@ -79,6 +80,7 @@ fn new_agent(
         sessions_max: 8,
         initial: None,
         participants,
+        rules: Rules::default(),
     };
     let state = State::new(Tree::empty(Seed(1)));
     Agent::new(parameters, node, state, base)

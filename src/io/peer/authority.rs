@@ -294,7 +294,7 @@ mod tests {
         let pem = Credentials::issue(&authority, &NAME).unwrap().to_pem();
         let (key, certificates) = pem.split_at(pem.find("-----BEGIN CERT").unwrap());
         let broken = pem.replace("END PRIVATE", "END PUBLIC");
-        for text in ["", "garbage", key, certificates, &pem[..pem.len() / 2], &broken] {
+        for text in ["", "garbage", key, certificates, pem.split_at(pem.len() / 2).0, &broken] {
             let error = Credentials::from_pem(text.as_bytes()).unwrap_err();
             assert!(matches!(error, AuthorityError::File(_)), "{error}");
         }

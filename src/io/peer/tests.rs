@@ -104,19 +104,18 @@ impl Member {
     }
 
     async fn connected(&mut self) -> Incarnation {
-        match self.event().await {
-            PeerEvent::Connected(peer) => peer,
-            other => panic!("{other:?}"),
-        }
+        let event = self.event().await;
+        let PeerEvent::Connected(peer) = event else { panic!("{event:?}") };
+        peer
     }
 
     async fn lost(&mut self) -> Incarnation {
         loop {
-            match self.event().await {
-                PeerEvent::Lost(peer) => return peer,
-                PeerEvent::Message { .. } => {}
-                other => panic!("{other:?}"),
+            let event = self.event().await;
+            if let PeerEvent::Lost(peer) = event {
+                return peer;
             }
+            assert!(matches!(event, PeerEvent::Message { .. }), "{event:?}");
         }
     }
 
@@ -130,16 +129,14 @@ impl Member {
             Lane::Prompt => &mut self.events.prompt,
             Lane::Bulk => &mut self.events.bulk,
         };
-        match timeout(PATIENCE, events.recv()).await.expect("a message in time").unwrap() {
-            PeerEvent::Message {
-                from,
-                message: PeerMessage::Consensus { frame, lane: stated },
-            } => {
-                assert_eq!(stated, lane);
-                (from, frame)
-            }
-            other => panic!("{other:?}"),
-        }
+        let event = timeout(PATIENCE, events.recv()).await.expect("a message in time").unwrap();
+        let PeerEvent::Message { from, message: PeerMessage::Consensus { frame, lane: stated } } =
+            event
+        else {
+            panic!("{event:?}")
+        };
+        assert_eq!(stated, lane);
+        (from, frame)
     }
 
     async fn end(self) {
@@ -519,21 +516,21 @@ async fn a_snapshot_arrives_durable_and_decoded_and_both_sides_learn_it() {
         let (to, frame) = (Incarnation(2), vec![9; 9]);
         handle.send_snapshot(SendSnapshot { to, index: LogIndex(index), frame }).unwrap();
         let sent = loop {
-            match timeout(PATIENCE, events.prompt.recv()).await.unwrap().unwrap() {
-                PeerEvent::SnapshotSent { to, delivery } => break (to, delivery),
-                PeerEvent::Connected(_) => {}
-                other => panic!("{other:?}"),
+            let event = timeout(PATIENCE, events.prompt.recv()).await.unwrap().unwrap();
+            if let PeerEvent::SnapshotSent { to, delivery } = event {
+                break (to, delivery);
             }
+            assert!(matches!(event, PeerEvent::Connected(_)), "{event:?}");
         };
         assert_eq!(sent, (Incarnation(2), expected), "snapshot {index}");
         assert!(!handle.is_sending_snapshots());
     }
     let arrived = loop {
-        match second.event().await {
-            PeerEvent::SnapshotArrived(arrived) => break arrived,
-            PeerEvent::SnapshotProgress { arrived, of } => assert!(arrived <= of),
-            other => panic!("{other:?}"),
+        let event = second.event().await;
+        if let PeerEvent::SnapshotArrived(arrived) = event {
+            break arrived;
         }
+        assert!(matches!(event, PeerEvent::SnapshotProgress { .. }), "{event:?}");
     };
     let Arrived { from, meta: stated, state: read, frame } = *arrived;
     assert_eq!((from, stated, frame), (Incarnation(1), meta(7), vec![9; 9]));

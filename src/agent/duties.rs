@@ -85,8 +85,13 @@ impl Agent {
         let Some(pending) = self.head.state().and_then(|head| head.confirmed.as_ref()) else {
             return;
         };
+        // The boot that its session belonged to is over; what else ends a session takes the commit with it (A5).
+        let is_orphan = pending.ends_with(pending.owner)
+            && self.head.state().is_some_and(|head| !head.is_alive(pending.owner));
         let cause = if self.nobody_knows_its_age(now) {
             RollbackCause::Restart
+        } else if is_orphan {
+            RollbackCause::SessionEnd
         } else if self.rollback_due(now).is_some_and(|due| now.monotonic >= due) {
             RollbackCause::Timeout
         } else {

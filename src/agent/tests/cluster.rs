@@ -9,6 +9,7 @@ use crate::base::ids::LogIndex;
 use crate::base::token::JoinToken;
 use crate::netconf::operation::{ClusterRequest, TransactionName};
 use crate::raft::{Delivery, SnapshotMeta};
+use crate::replication::entry::Body;
 use crate::replication::state::Authority;
 use std::collections::VecDeque;
 
@@ -403,6 +404,30 @@ fn an_unconfirmed_commit_is_rolled_back_by_the_next_leader_and_not_before_its_ti
     cluster.everywhere("a=tried");
     cluster.wait(500);
     cluster.everywhere("");
+}
+
+#[test]
+fn an_unconfirmed_commit_without_a_token_ends_when_its_node_starts_again() {
+    for (persist, left) in [(Some("t"), "a=tried"), (None, "")] {
+        let mut cluster = Cluster::new(3);
+        let (leader, origin) = (cluster.leader(), cluster.follower());
+        let at = cluster.open(origin);
+        let edit = cluster.set(Datastore::Candidate, "a", Some("tried"));
+        cluster.ok(at, edit);
+        cluster.ok(at, confirmed(600, persist, None));
+        cluster.kill(origin);
+        cluster.everywhere("a=tried");
+        let up = Body::NodeUp {
+            incarnation: Incarnation(origin),
+            boot: Boot { counter: 2, nonce: 9 },
+            name: format!("node-{origin}"),
+            address: String::new(),
+            participants: Vec::new(),
+        };
+        cluster.nodes.get_mut(&leader).unwrap().agent.propose(up).unwrap();
+        cluster.wait(100);
+        cluster.everywhere(left);
+    }
 }
 
 #[test]

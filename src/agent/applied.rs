@@ -2,7 +2,7 @@
 
 use super::{Agent, Phase};
 use crate::api::hook::Proposed;
-use crate::base::ids::{LogIndex, Revision};
+use crate::base::ids::{LogIndex, Revision, TxId};
 use crate::base::time::Now;
 use crate::raft::{Committed, CommittedEntry, SnapshotMeta};
 use crate::replication::apply::{Applied, Effect, Knowledge, Position, apply};
@@ -55,18 +55,44 @@ impl Agent {
         self.facts.snapshot_index = meta.position.index;
         self.facts.join_progress = None;
         self.seats_changed();
-        self.candidate_follows(false);
+        let own: Vec<TxId> = self.pending.keys().copied().collect();
+        let decided = |txid: &TxId| {
+            self.state.outcomes.contains_key(txid) || self.state.control.contains(txid)
+        };
+        let decided: Vec<TxId> = own.into_iter().filter(decided).collect();
+        let candidate =
+            decided.iter().any(|txid| self.pending.get(txid).is_some_and(|own| own.candidate));
+        self.candidate_follows(candidate);
         self.watch_confirmed(now);
-        let txids: Vec<_> = self.pending.keys().copied().collect();
-        for txid in txids {
-            if self.state.outcomes.contains_key(&txid) || self.state.control.contains(&txid) {
-                self.committed(now, txid, meta.position.index, false);
-            }
+        for txid in decided {
+            let changed_data = self.state.outcomes.contains_key(&txid);
+            self.committed(now, txid, meta.position.index, changed_data);
         }
         if self.phase == Phase::Ready && before.revision != self.state.revision {
             self.start_participants();
         }
+        self.look_after_own_record(now);
+        self.finish_unchanged(now);
         self.view_is_stale = true;
+    }
+
+    /// What the entries that a snapshot stands for would have told this node about itself.
+    fn look_after_own_record(&mut self, now: Now) {
+        let own = self.parameters.incarnation;
+        let record = self.state.member(own).cloned();
+        let Some(record) = record.filter(|record| record.boot == self.parameters.boot) else {
+            return;
+        };
+        let ended: Vec<_> = record.ended.keys().map(|id| self.session_key(*id)).collect();
+        for session in ended {
+            self.ended_by_log(now, session);
+        }
+        self.has_session_ids();
+        if record.up {
+            self.is_up(now);
+        } else {
+            self.announce(now);
+        }
     }
 
     fn apply_entry(&mut self, now: Now, position: Position, bytes: &[u8]) {
@@ -147,6 +173,8 @@ impl Agent {
             let (user, session) = author(body);
             let change = Proposed { before, after: self.state.shared.clone(), user, session };
             self.tell_participants(revision, &change);
+        } else {
+            self.abort_prepared();
         }
     }
 
@@ -177,9 +205,8 @@ impl Agent {
                 );
                 self.announce(now);
             }
-            Body::NodeUp { incarnation, .. }
-            | Body::NodeDown { incarnation, .. }
-            | Body::SessionIds { incarnation, .. } => {
+            Body::NodeUp { incarnation, .. } => self.begin_contact(now, *incarnation),
+            Body::NodeDown { incarnation, .. } | Body::SessionIds { incarnation, .. } => {
                 tracing::debug!(member = incarnation.0, "a member's boot");
             }
             Body::Schema { .. }

@@ -67,6 +67,11 @@ impl Agent {
             self.start_participants();
         }
         self.view_is_stale = true;
+        let (own, boot) = (self.parameters.incarnation, self.parameters.boot);
+        if self.state.member(own).is_some_and(|member| member.up && member.boot == boot) {
+            self.is_up(now);
+            self.open_when_started(now);
+        }
     }
 
     fn apply_entry(&mut self, now: Now, position: Position, bytes: &[u8]) {

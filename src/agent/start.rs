@@ -95,12 +95,7 @@ impl Agent {
             Body::NodeUp { incarnation, boot: up, .. }
                 if *incarnation == own && up.counter == boot =>
             {
-                self.pending.retain(|_, pending| !announces(&pending.asked.content));
-                if self.phase == Phase::Recovering {
-                    self.phase = Phase::Starting;
-                    self.take_session_ids();
-                    self.order_initial(now);
-                }
+                self.is_up(now);
             }
             Body::SessionIds { incarnation, boot: up, .. }
                 if *incarnation == own && *up == boot =>
@@ -122,6 +117,16 @@ impl Agent {
             | Body::Seat { .. } => {}
         }
         self.open_when_started(now);
+    }
+
+    /// This boot's `NodeUp` is applied, as an entry or in a snapshot.
+    pub(super) fn is_up(&mut self, now: Now) {
+        self.pending.retain(|_, pending| !announces(&pending.asked.content));
+        if self.phase == Phase::Recovering {
+            self.phase = Phase::Starting;
+            self.take_session_ids();
+            self.order_initial(now);
+        }
     }
 
     /// NETCONF opens when this boot is up, what a restart ends is ended, and the initial content is there.

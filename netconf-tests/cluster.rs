@@ -3,41 +3,14 @@
 mod joining;
 mod load;
 mod partition;
-mod scenario;
 
 use crate::support::cluster::Cluster;
 use crate::support::eventually;
-use crate::support::reply::Reply;
-use crate::support::session::{Session, edit_config, get_config};
+use crate::support::routes::{read_routes, routes, shown};
+use crate::support::scenario::{self, WAYS};
+use crate::support::session::{Session, edit_config};
 use std::collections::BTreeSet;
 use std::time::Instant;
-
-const ROUTES: &str = "urn:bench:routes";
-
-/// Entries of a list, as the content of an edit.
-fn routes(ids: impl IntoIterator<Item = u32>) -> String {
-    let entry = |id| format!("<route><id>{id:07}</id><next-hop>192.0.2.1</next-hop></route>");
-    let entries: String = ids.into_iter().map(entry).collect();
-    format!("<routes xmlns=\"{ROUTES}\">{entries}</routes>")
-}
-
-fn read_routes() -> String {
-    get_config("running", &format!("<routes xmlns=\"{ROUTES}\"/>"))
-}
-
-/// The entries that a reply holds.
-#[track_caller]
-fn ids(reply: &Reply) -> BTreeSet<u32> {
-    let routes = reply.data().find("routes");
-    let ids = routes.into_iter().flat_map(|routes| routes.all("route"));
-    ids.map(|route| route.value("id").expect("a key").parse().expect("digits")).collect()
-}
-
-/// The entries that a member shows.
-#[track_caller]
-fn shown(session: &mut Session) -> BTreeSet<u32> {
-    ids(&session.request(&read_routes()))
-}
 
 fn lock(target: &str) -> String {
     format!("<lock><target><{target}/></target></lock>")
@@ -325,4 +298,13 @@ fn a_minority_refuses_reads_and_writes_and_says_its_status() {
     cluster.leader();
     session.edit("running", &routes([3])).ok();
     assert_eq!(shown(&mut session), BTreeSet::from([1, 3]));
+}
+
+#[test]
+fn the_reference_scenario_works_in_every_way() {
+    for (size, way) in [10, 100].into_iter().flat_map(|size| WAYS.map(|way| (size, way))) {
+        let mut steps = Vec::new();
+        let is_well = scenario::run(size, way, &mut |step| steps.push(format!("{step:?}")));
+        assert!(is_well, "{size} entries, {}:\n{}", way.name(), steps.join("\n"));
+    }
 }

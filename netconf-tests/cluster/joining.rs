@@ -1,10 +1,9 @@
 //! Who becomes a member, who does not, and who ceases to be one.
 
 use super::load::{judge, under_load};
-use super::{routes, shown};
-use crate::support::agent::Settings;
 use crate::support::cluster::{Cluster, free_address};
 use crate::support::eventually;
+use crate::support::routes::{routes, shown};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -193,7 +192,7 @@ fn local_data_is_exported_before_it_is_given_up() {
     let [export] = exports(&cluster, node).try_into().expect("one file");
     // It is what another node can begin with.
     let file = export.display().to_string();
-    let again = Cluster::founded(&Settings::default(), &["--initial-config", &file]);
+    let again = Cluster::founded(&["--initial-config", &file]);
     assert_eq!(shown(&mut again.session(0)), BTreeSet::from([7, 8]));
 }
 

@@ -3,10 +3,10 @@
 //!
 //! `QUORATE_TEST_SECONDS` makes the long one longer; a failing run prints its seed, and `QUORATE_SEED` repeats its choices.
 
-use super::{ids, read_routes, routes};
 use crate::support::Chance;
 use crate::support::cluster::Cluster;
 use crate::support::reply::Reply;
+use crate::support::routes::{ids, read_routes, routes};
 use crate::support::session::{Session, edit_config};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicU16, Ordering};
 /// Agents that are, were or will be members of one cluster. They are called node-0, node-1 and so on.
 pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Node>,
-    settings: Settings,
 }
 
 /// One agent of a cluster.
@@ -25,14 +24,7 @@ impl Cluster {
     /// A cluster of so many members with all test modules; all are ready.
     #[track_caller]
     pub(crate) fn start(members: usize) -> Self {
-        Self::start_with(members, &Settings::default())
-    }
-
-    /// The same with settings for each of them.
-    #[track_caller]
-    pub(crate) fn start_with(members: usize, settings: &Settings) -> Self {
-        let mut cluster = Self { nodes: Vec::new(), settings: settings.clone() };
-        cluster.found(&[]);
+        let mut cluster = Self::founded(&[]);
         for _ in 1..members {
             cluster.join(0);
         }
@@ -41,8 +33,8 @@ impl Cluster {
 
     /// The first node alone, with more arguments at its first start; others can join it.
     #[track_caller]
-    pub(crate) fn founded(settings: &Settings, arguments: &[&str]) -> Self {
-        let mut cluster = Self { nodes: Vec::new(), settings: settings.clone() };
+    pub(crate) fn founded(arguments: &[&str]) -> Self {
+        let mut cluster = Self { nodes: Vec::new() };
         cluster.found(arguments);
         cluster
     }
@@ -50,7 +42,8 @@ impl Cluster {
     #[track_caller]
     fn found(&mut self, arguments: &[&str]) {
         let node = self.add();
-        self.start_first(node, arguments);
+        self.nodes[node].spawn_with(arguments);
+        self.ready(node);
         self.nodes[node].order(&["init", "--name", "lab"]);
     }
 
@@ -62,10 +55,8 @@ impl Cluster {
     /// The same with its address, run by a program and its arguments.
     pub(crate) fn add_at(&mut self, address: String, runner: Vec<String>) -> usize {
         let name = format!("node-{}", self.nodes.len());
-        let mut settings = self.settings.clone();
-        settings.runner.extend(runner);
-        let arguments = ["--node-name", &name, "--peer", &address];
-        settings.arguments.extend(arguments.map(str::to_owned));
+        let arguments = ["--node-name", &name, "--peer", &address].map(str::to_owned).to_vec();
+        let settings = Settings { runner, arguments, ..Settings::default() };
         self.nodes.push(Node { name, address, agent: Agent::stopped(settings) });
         self.nodes.len() - 1
     }
@@ -86,12 +77,6 @@ impl Cluster {
         let member = self.nodes[through].address.clone();
         self.nodes[node].spawn_with(&["--join", &member, "--token", &token]);
         node
-    }
-
-    #[track_caller]
-    fn start_first(&mut self, node: usize, arguments: &[&str]) {
-        self.nodes[node].spawn_with(arguments);
-        self.ready(node);
     }
 
     /// Waits until a node that was started is ready.

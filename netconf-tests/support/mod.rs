@@ -3,6 +3,8 @@
 pub(crate) mod agent;
 pub(crate) mod cluster;
 pub(crate) mod reply;
+pub(crate) mod routes;
+pub(crate) mod scenario;
 pub(crate) mod session;
 pub(crate) mod ssh;
 pub(crate) mod wire;

@@ -1,5 +1,6 @@
 //! After an entry is applied: answers, the candidate, participants (PROTOCOL N1 to N3).
 
+use super::asked::Content;
 use super::{Agent, Phase};
 use crate::api::hook::Proposed;
 use crate::base::ids::{LogIndex, Revision, TxId};
@@ -7,6 +8,7 @@ use crate::base::time::Now;
 use crate::raft::{Committed, CommittedEntry, SnapshotMeta};
 use crate::replication::apply::{Applied, Effect, Knowledge, Position, apply};
 use crate::replication::entry::{Body, Entry, Seat};
+use crate::replication::message::RequestBody;
 use crate::yang::tree::Tree;
 
 impl Agent {
@@ -90,6 +92,7 @@ impl Agent {
         self.has_session_ids();
         if record.up {
             self.is_up(now);
+            self.open_when_started(now);
         } else {
             self.announce(now);
         }
@@ -153,7 +156,7 @@ impl Agent {
             self.committed(now, txid, position.index, changed_data);
         }
         self.look_after_sessions(now, &entry.body);
-        self.look_after_seats(&entry.body);
+        self.look_after_seats(now, &entry.body);
         self.resume_slot(now, overtaken);
         self.prepare_early(now);
         self.progress(now, &entry.body);
@@ -221,7 +224,7 @@ impl Agent {
         }
     }
 
-    fn look_after_seats(&mut self, body: &Body) {
+    fn look_after_seats(&mut self, now: Now, body: &Body) {
         if let Body::Seat { change: Seat::Joined { .. }, .. } = body
             && self.node.is_leader()
         {
@@ -234,7 +237,7 @@ impl Agent {
             return;
         };
         if *incarnation == self.parameters.incarnation {
-            return self.was_removed();
+            return self.was_removed(now);
         }
         if self.node.is_leader() {
             self.say_goodbye(*incarnation);
@@ -242,10 +245,17 @@ impl Agent {
         self.forget_peer(*incarnation);
     }
 
-    /// This member has no seat any more.
-    pub(super) fn was_removed(&mut self) {
+    /// This member has no seat any more. Who asked for that through it is answered.
+    pub(super) fn was_removed(&mut self, now: Now) {
+        let own = RequestBody::Remove(self.parameters.incarnation);
+        let is_it = |content: &Content| matches!(content, Content::Control(body) if **body == own);
+        let asked = self.pending.iter().filter(|(_, pending)| is_it(&pending.asked.content));
+        for txid in asked.map(|(txid, _)| *txid).collect::<Vec<_>>() {
+            self.succeed(now, txid);
+        }
         self.give_up(
-            "this node was removed from its cluster; to bring it back, start it with --join and an empty data directory"
+            "this node was removed from its cluster; to bring it back, start it with --join, --token and \
+             --discard-local-data"
                 .to_owned(),
         );
     }

@@ -246,7 +246,7 @@ impl Agent {
                 }
             }
             PeerMessage::SlotAbort { term, slot } => self.slot_aborted(now, term, slot),
-            PeerMessage::Removed => self.was_removed(),
+            PeerMessage::Removed => self.was_removed(now),
         }
         self.look_around(now);
     }

@@ -320,7 +320,7 @@ impl Agent {
         }
     }
 
-    fn succeed(&mut self, now: Now, txid: TxId) {
+    pub(super) fn succeed(&mut self, now: Now, txid: TxId) {
         let Some(pending) = self.pending.remove(&txid) else { return };
         if let Some(reply) = pending.reply {
             let answer = self.answer_of(&pending.asked);

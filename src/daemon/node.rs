@@ -21,6 +21,8 @@ use tokio::time::timeout;
 
 /// A node that has just started lets clients of the local socket wait so long for it, before it refuses them.
 const LOCAL_PATIENCE: Duration = Duration::from_secs(1);
+/// A node whose agent has ended by itself gives its sessions so long to send the answers that they have.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A node whose agent runs.
 pub(crate) struct Node {
@@ -154,15 +156,32 @@ impl Node {
     /// If the agent ended by itself. What was not answered before may or may not be in the log.
     pub(crate) fn wait<T>(&mut self, asked: impl Future<Output = T>) -> anyhow::Result<T> {
         let Self { runtime, ended, .. } = self;
-        runtime.block_on(async {
+        let ended = runtime.block_on(async {
             tokio::select! {
                 asked = asked => Ok(asked),
-                result = ended => {
-                    result.context("the agent's thread is gone")??;
-                    anyhow::bail!("the agent ended by itself");
-                }
+                ended = ended => Err(ended),
             }
-        })
+        });
+        let ended = match ended {
+            Ok(asked) => return Ok(asked),
+            Err(ended) => ended,
+        };
+        self.farewell();
+        ended.context("the agent's thread is gone")??;
+        anyhow::bail!("the agent ended by itself")
+    }
+
+    /// Lets the sessions send the answers that they have.
+    fn farewell(&mut self) {
+        self.shutdown.request();
+        let serving = std::mem::take(&mut self.serving);
+        let all = async {
+            for task in serving {
+                // What a task has to say of its end helps nobody any more.
+                drop(task.await);
+            }
+        };
+        self.runtime.block_on(async { timeout(FAREWELL, all).await.unwrap_or_default() });
     }
 
     /// Answers what was asked, ends all sessions, closes the log, and hangs up.

@@ -547,6 +547,39 @@ fn a_cluster_grows_by_joining_and_shrinks_by_leaving() {
     assert_eq!(cluster.running(last), "a=z");
 }
 
+/// It may ask before it has a state, and the snapshot may be taken after its answer.
+#[test]
+fn a_node_whose_boot_stands_in_its_first_snapshot_becomes_ready() {
+    let mut cluster = Cluster::new(1);
+    let at = cluster.open(1);
+    let init =
+        ClusterRequest::Init { name: "lab".to_owned(), address: "192.0.2.1:4000".to_owned() };
+    let reply = cluster.cluster(at, init);
+    assert_eq!(cluster.answer(1, reply), Some(Answer::Ok));
+    cluster.admit(2, at);
+    let up = Body::NodeUp {
+        incarnation: Incarnation(2),
+        boot: Boot { counter: 1, nonce: 2 },
+        name: "node-2".to_owned(),
+        address: "192.0.2.2:4000".to_owned(),
+        participants: Vec::new(),
+    };
+    cluster.nodes.get_mut(&1).unwrap().agent.propose(up).unwrap();
+    cluster.settle();
+    let node = cluster.nodes.get_mut(&1).unwrap();
+    let (meta, state) = node.agent.snapshot();
+    node.snapshots.insert(meta.position.index, (meta.clone(), state));
+    node.agent.snapshot_written(meta);
+    cluster.add(2, &[], Vec::new());
+    cluster.connect_all();
+    cluster.wait(3000);
+    assert!(cluster.nodes[&2].ready);
+    let at = cluster.open(2);
+    let edit = cluster.set(Datastore::Running, "a", Some("x"));
+    cluster.ok(at, edit);
+    cluster.everywhere("a=x");
+}
+
 #[test]
 fn running_becomes_again_what_it_was_at_a_revision() {
     let mut cluster = Cluster::new(3);

@@ -13,7 +13,7 @@ use crate::base::limits::{
 use crate::io::random;
 use crate::io::shutdown::Shutdown;
 use crate::raft::Delivery;
-use crate::replication::message::Lane;
+use crate::replication::message::{Lane, PeerMessage};
 use rustix::net::sockopt;
 use std::io;
 use std::sync::Arc;
@@ -44,6 +44,9 @@ pub(super) enum DialError {
     NoGreeting,
     #[error("it refuses: {0}")]
     Refused(String),
+    /// This node was removed: the other's log says so, and it is a member of this cluster.
+    #[error("it refuses: {0}")]
+    Removed(String),
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
     #[error("it is connected already")]
@@ -62,7 +65,11 @@ impl DialError {
     /// Whether trying again soon can help.
     fn is_lasting(&self) -> bool {
         match self {
-            Self::Refused(_) | Self::Mismatch(_) | Self::Tls(_) | Self::NoGreeting => true,
+            Self::Refused(_)
+            | Self::Removed(_)
+            | Self::Mismatch(_)
+            | Self::Tls(_)
+            | Self::NoGreeting => true,
             Self::Unreachable(_)
             | Self::TimedOut
             | Self::Frame(_)
@@ -128,6 +135,10 @@ async fn keep_trying(shared: &Arc<Shared>, peer: &PeerAddress) {
                 if error.is_lasting() {
                     backoff.longest();
                 }
+                if let DialError::Removed(_) = error {
+                    let message = PeerMessage::Removed;
+                    shared.events.tell(PeerEvent::Message { from: member, message }).await;
+                }
             }
         }
         if shared.links.current(peer.incarnation).is_none() {
@@ -192,6 +203,7 @@ async fn open(
             Ok((stream, greeting.boot))
         }
         Some(Opening::Refused(why)) => Err(DialError::Refused(one_line(&why))),
+        Some(Opening::Removed(why)) => Err(DialError::Removed(one_line(&why))),
         Some(Opening::Connected) => Err(DialError::Connected),
         None => Err(DialError::NoGreeting),
     }

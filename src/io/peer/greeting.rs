@@ -18,6 +18,8 @@ pub(super) enum Opening {
     Refused(String),
     /// The other keeps the connection that it has.
     Connected,
+    /// The log of the other says that this member has no seat any more: the same in one line.
+    Removed(String),
 }
 
 /// Who is here, in this life.

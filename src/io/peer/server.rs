@@ -352,7 +352,12 @@ impl Shared {
             // What a greeting says of itself is not believed: only a known number gets a note of its own.
             let known = if self.may_have_a_seat(from) { from } else { Incarnation(0) };
             self.note(known, text.clone());
-            return Ok(say(&mut stream, &Opening::Refused(text)).await?);
+            let refusal = if let Mismatch::Removed { .. } = mismatch {
+                Opening::Removed(text)
+            } else {
+                Opening::Refused(text)
+            };
+            return Ok(say(&mut stream, &refusal).await?);
         }
         let answer = Opening::Greeting(self.own.greeting(from, greeting.purpose));
         match greeting.purpose {

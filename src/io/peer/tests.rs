@@ -385,8 +385,15 @@ async fn a_removed_member_is_told_so_and_a_new_one_is_let_in() {
     let credentials = Credentials::issue(&authority, &name).unwrap();
     let mut stream = dial(&third, &Tls::new(&credentials, &name).unwrap()).await;
     let answer = greet(&mut stream, own(2), Incarnation(3), Purpose::Snapshot).await;
-    let Some(Opening::Refused(why)) = answer else { panic!("{answer:?}") };
+    let Some(Opening::Removed(why)) = answer else { panic!("{answer:?}") };
     assert!(why.contains("has no seat any more"), "{why}");
+    // Its agent is told so too.
+    let mut second = Member::start(&authority, own(2)).await;
+    second.handle.set_peers(vec![third.here()]);
+    let told = second.event().await;
+    let PeerEvent::Message { from: Incarnation(3), message: PeerMessage::Removed } = told else {
+        panic!("{told:?}")
+    };
 }
 
 #[tokio::test]

@@ -201,3 +201,19 @@ fn exports(cluster: &Cluster, node: usize) -> Vec<PathBuf> {
     let paths = files.map(|file| file.expect("a file").path());
     paths.filter(|path| path.extension().is_some_and(|it| it == "xml")).collect()
 }
+
+/// What its log began with were two members: it must not wait for the other one.
+#[test]
+fn the_last_member_of_a_cluster_serves_again_after_a_restart() {
+    let mut cluster = Cluster::start(2);
+    cluster.session(0).edit("running", &routes([1])).ok();
+    cluster.nodes[1].order(&["leave"]);
+    ends(&mut cluster, 1);
+    cluster.session(0).edit("running", &routes([2])).ok();
+    cluster.nodes[0].agent.kill();
+    cluster.nodes[0].spawn_with(&[]);
+    cluster.nodes[0].ready();
+    let mut session = cluster.session(0);
+    session.edit("running", &routes([3])).ok();
+    assert_eq!(shown(&mut session), BTreeSet::from([1, 2, 3]));
+}

@@ -392,7 +392,7 @@ fn administrators_alone_may_change_the_cluster() {
         |user: &str| Session::open(netconf(&agent, user, &keys.private("ed25519")), Speaks::Base11);
     for user in ["plain", "other"] {
         let mut session = login(user);
-        for (name, inner) in OPERATIONS {
+        for (name, inner) in OPERATIONS.into_iter().filter(|(name, _)| *name != "get-outcome") {
             let error = session.request(&operation(name, inner)).error();
             assert!(error.is("access-denied"), "{user} {name}: {error}");
         }

@@ -3,7 +3,7 @@
 use super::asked::Content;
 use super::{Agent, Phase};
 use crate::api::hook::Proposed;
-use crate::base::ids::{LogIndex, Revision};
+use crate::base::ids::{LogIndex, Revision, TxId};
 use crate::base::time::Now;
 use crate::raft::{Committed, CommittedEntry, SnapshotMeta};
 use crate::replication::apply::{Applied, Effect, Knowledge, Position, apply};
@@ -57,22 +57,44 @@ impl Agent {
         self.facts.snapshot_index = meta.position.index;
         self.facts.join_progress = None;
         self.seats_changed();
-        self.candidate_follows(false);
+        let own: Vec<TxId> = self.pending.keys().copied().collect();
+        let decided = |txid: &TxId| {
+            self.state.outcomes.contains_key(txid) || self.state.control.contains(txid)
+        };
+        let decided: Vec<TxId> = own.into_iter().filter(decided).collect();
+        let candidate =
+            decided.iter().any(|txid| self.pending.get(txid).is_some_and(|own| own.candidate));
+        self.candidate_follows(candidate);
         self.watch_confirmed(now);
-        let txids: Vec<_> = self.pending.keys().copied().collect();
-        for txid in txids {
-            if self.state.outcomes.contains_key(&txid) || self.state.control.contains(&txid) {
-                self.committed(now, txid, meta.position.index, false);
-            }
+        for txid in decided {
+            let changed_data = self.state.outcomes.contains_key(&txid);
+            self.committed(now, txid, meta.position.index, changed_data);
         }
         if self.phase == Phase::Ready && before.revision != self.state.revision {
             self.start_participants();
         }
+        self.look_after_own_record(now);
+        self.finish_unchanged(now);
         self.view_is_stale = true;
-        let (own, boot) = (self.parameters.incarnation, self.parameters.boot);
-        if self.state.member(own).is_some_and(|member| member.up && member.boot == boot) {
+    }
+
+    /// What the entries that a snapshot stands for would have told this node about itself.
+    fn look_after_own_record(&mut self, now: Now) {
+        let own = self.parameters.incarnation;
+        let record = self.state.member(own).cloned();
+        let Some(record) = record.filter(|record| record.boot == self.parameters.boot) else {
+            return;
+        };
+        let ended: Vec<_> = record.ended.keys().map(|id| self.session_key(*id)).collect();
+        for session in ended {
+            self.ended_by_log(now, session);
+        }
+        self.has_session_ids();
+        if record.up {
             self.is_up(now);
             self.open_when_started(now);
+        } else {
+            self.announce(now);
         }
     }
 
@@ -154,6 +176,8 @@ impl Agent {
             let (user, session) = author(body);
             let change = Proposed { before, after: self.state.shared.clone(), user, session };
             self.tell_participants(revision, &change);
+        } else {
+            self.abort_prepared();
         }
     }
 
@@ -184,9 +208,8 @@ impl Agent {
                 );
                 self.announce(now);
             }
-            Body::NodeUp { incarnation, .. }
-            | Body::NodeDown { incarnation, .. }
-            | Body::SessionIds { incarnation, .. } => {
+            Body::NodeUp { incarnation, .. } => self.begin_contact(now, *incarnation),
+            Body::NodeDown { incarnation, .. } | Body::SessionIds { incarnation, .. } => {
                 tracing::debug!(member = incarnation.0, "a member's boot");
             }
             Body::Schema { .. }

@@ -249,6 +249,7 @@ impl Agent {
 impl Agent {
     pub(super) fn evaluate_control(&mut self, now: Now, asked: Asked) {
         let Content::Control(body) = &asked.content else { return };
+        let asks_ids = matches!(**body, RequestBody::SessionIds { .. });
         let request = asked.head.clone();
         let body = match (**body).clone() {
             RequestBody::NodeUp { boot, name, address, participants, schema_id } => {
@@ -294,9 +295,13 @@ impl Agent {
             | RequestBody::SessionEnd(_) => return,
         };
         match self.propose(body) {
+            // The entry does not name the request: one that is repeated only gives a block more.
+            Ok(_) if asks_ids => self.leading.forget(asked.txid()),
             Ok(_) => {}
             Err(NotProposed::NoLeader) => self.leading.forget(asked.txid()),
             Err(NotProposed::Void) => self.unchanged(now, asked.txid()),
+            // Nobody but the node itself waits for it: it asks again.
+            Err(_) if asks_ids => self.leading.forget(asked.txid()),
             Err(error) => self.abort(now, asked.txid(), vec![fault::not_proposed(&error)]),
         }
     }
@@ -304,6 +309,12 @@ impl Agent {
     fn evaluate_node_up(&mut self, now: Now, asked: &Asked, schema_id: Digest, arrival: Arrival) {
         let txid = asked.txid();
         let Some(head) = self.head.state() else { return };
+        let seat = self.node.conf_state().contains(txid.incarnation);
+        let removed = head.member(txid.incarnation).is_none()
+            && self.state.member(txid.incarnation).is_some();
+        if !seat || removed {
+            return self.leading.forget(txid);
+        }
         if head.schema_id != schema_id {
             let message = format!(
                 "this node's models are not those of the cluster (schema-id {schema_id}, there {}); start it with the \
@@ -315,8 +326,10 @@ impl Agent {
         let Arrival { boot, name, address, participants } = arrival;
         let incarnation = txid.incarnation;
         match self.propose(Body::NodeUp { incarnation, boot, name, address, participants }) {
-            Ok(_) => {}
-            Err(NotProposed::NoLeader | NotProposed::Void) => self.leading.forget(txid),
+            // One that is repeated has no effect.
+            Ok(_) | Err(NotProposed::NoLeader | NotProposed::Void | NotProposed::Refused(_)) => {
+                self.leading.forget(txid);
+            }
             Err(error) => self.abort(now, txid, vec![fault::not_proposed(&error)]),
         }
     }
@@ -413,6 +426,10 @@ impl Agent {
         if to == self.parameters.incarnation {
             return self.unchanged(now, txid);
         }
+        if !self.peers.connected().contains(&to) {
+            let name = self.state.member(to).map_or_else(String::new, |member| member.name.clone());
+            return self.abort(now, txid, vec![fault::member_unreachable(&name)]);
+        }
         match self.node.transfer_leader(to) {
             // It is done when the new leader hears of it again.
             Ok(()) => self.leading.forget(txid),
@@ -439,10 +456,7 @@ impl Agent {
     /// L8: a learner that is up and has caught up votes from now on.
     pub(super) fn promote_learners(&mut self, now: Now) {
         let Some(head) = self.head.state() else { return };
-        if self.peers.alone
-            || self.node.has_pending_membership()
-            || self.head.last_index().is_some()
-        {
+        if self.peers.alone || self.node.has_pending_membership() {
             return;
         }
         let conf = self.node.conf_state();
@@ -464,7 +478,8 @@ impl Agent {
 impl Agent {
     /// The lowest wire id of an open session, or of the next one.
     pub(super) fn lowest_session(&self) -> SessionId {
-        self.sessions.keys().next().copied().unwrap_or(SessionId(self.session_ids.0))
+        let next = SessionId(self.session_ids.0);
+        self.sessions.keys().next().copied().map_or(next, |lowest| lowest.min(next))
     }
 
     /// A change of seats is committed: the seat and the record of the member change together (PROTOCOL A6).

@@ -57,6 +57,9 @@ impl Agent {
 
     /// When the pending confirmed commit is to be rolled back, if this node leads.
     pub(super) fn rollback_due(&self, now: Now) -> Option<Timestamp> {
+        if self.node.transferring_to().is_some() {
+            return None;
+        }
         let pending = self.head.state()?.confirmed.as_ref()?;
         let (generation, _) = self.confirmed_since?;
         if generation != pending.generation {

@@ -56,6 +56,8 @@ pub(super) struct Leading {
     /// Requests of members that came before this leader could decide anything.
     early: Vec<(Incarnation, TxRequest)>,
     known: BTreeMap<TxId, Known>,
+    /// By origin and boot: the lowest request that was still open when it last asked for something.
+    floors: BTreeMap<(Incarnation, u64), u64>,
     barriers: VecDeque<Barrier>,
     acks: Vec<Ack>,
     /// The last read index that was asked for, and when; the first one that nobody has asked for yet is the next.
@@ -71,6 +73,7 @@ impl Leading {
             slots,
             early: Vec::new(),
             known: BTreeMap::new(),
+            floors: BTreeMap::new(),
             barriers: VecDeque::new(),
             acks: Vec::new(),
             asked_round: 0,
@@ -140,6 +143,11 @@ impl Agent {
         if head.outcomes.contains_key(&txid) || head.control.contains(&txid) {
             return;
         }
+        let floor = self.leading.floors.get(&(txid.incarnation, txid.boot));
+        if floor.is_some_and(|floor| txid.seq < *floor) {
+            // A late copy of what its origin has taken in as concluded (PROTOCOL F2).
+            return;
+        }
         let begins = matches!(&asked.content, Content::Control(body)
             if matches!(**body, RequestBody::NodeUp { .. }));
         let member = head.member(txid.incarnation);
@@ -164,6 +172,8 @@ impl Agent {
 
     /// Conclusions that their origin has taken in.
     fn forget_below(&mut self, txid: TxId, low: u64) {
+        let floor = self.leading.floors.entry((txid.incarnation, txid.boot)).or_default();
+        *floor = low.max(*floor);
         let first = TxId { seq: 0, ..txid };
         let end = TxId { seq: low, ..txid };
         let old: Vec<TxId> = self.leading.known.range(first..end).map(|(txid, _)| *txid).collect();

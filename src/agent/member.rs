@@ -54,6 +54,8 @@ struct Answering {
 pub(super) struct Participants {
     registered: Vec<Registration>,
     answering: Option<Answering>,
+    /// A question that came before the participants were started.
+    held: Option<(Incarnation, Question)>,
     /// A question about a change of what is not applied here yet.
     early: Option<(Incarnation, Box<Prepare>)>,
     next_call: u64,
@@ -62,7 +64,7 @@ pub(super) struct Participants {
 impl Participants {
     pub(super) fn new(mut registered: Vec<Registration>) -> Self {
         registered.sort_by_key(|participant| (participant.priority, participant.id));
-        Self { registered, answering: None, early: None, next_call: 1 }
+        Self { registered, answering: None, held: None, early: None, next_call: 1 }
     }
 
     /// When something is to be given up.
@@ -118,7 +120,7 @@ impl Agent {
         let schema = &self.parameters.schema;
         let right = |before: &Tree| data_digest(before, schema) == base_digest;
         let Some(before) = known.filter(right).filter(|_| !stale) else {
-            return self.say(now, from, (term, slot), Verdict::Stale);
+            return self.say(now, from, (term, slot, ask), Verdict::Stale);
         };
         let after = decode_diff(&diff, &**schema, before.seed)
             .map_err(|error| error.to_string())
@@ -130,7 +132,7 @@ impl Agent {
             }
             Err(reason) => {
                 let no = Verdict::No { participant: String::new(), reason };
-                self.say(now, from, (term, slot), no);
+                self.say(now, from, (term, slot, ask), no);
             }
         }
     }
@@ -142,15 +144,30 @@ impl Agent {
         }
     }
 
+    /// The participants are started: a question that came before has its turn.
+    pub(super) fn take_held_question(&mut self, now: Now) {
+        if let Some((leader, question)) = self.participants.held.take() {
+            self.member_asked(now, leader, question);
+        }
+    }
+
     /// Begins to ask this member's participants. What was prepared before is given up.
     pub(super) fn member_asked(&mut self, now: Now, leader: Incarnation, question: Question) {
-        let known = self
-            .participants
-            .answering
-            .as_ref()
-            .map(|known| (known.question.term, known.question.slot, known.question.ask));
-        if known == Some((question.term, question.slot, question.ask)) {
+        if self.phase != super::Phase::Ready {
+            // They have not heard of any configuration yet.
+            self.participants.held = Some((leader, question));
             return;
+        }
+        let asked = (question.term, question.slot, question.ask);
+        if let Some(known) = &self.participants.answering {
+            if known.at() == asked && known.asked.is_none() && known.to_ask.is_empty() {
+                return self.say(now, leader, asked, Verdict::Yes);
+            }
+            if known.at() == asked
+                || (known.question.term, known.question.slot) > (asked.0, asked.1)
+            {
+                return;
+            }
         }
         self.abort_prepared();
         let concerned = self.participants.concerned(&question.before, &question.after);
@@ -246,11 +263,17 @@ impl Agent {
         self.say(now, leader, slot, Verdict::No { participant, reason });
     }
 
-    fn say(&mut self, now: Now, to: Incarnation, (term, slot): (Term, u64), verdict: Verdict) {
+    fn say(
+        &mut self,
+        now: Now,
+        to: Incarnation,
+        (term, slot, ask): (Term, u64, PrepareAsk),
+        verdict: Verdict,
+    ) {
         if to == self.parameters.incarnation {
-            return self.member_said(now, to, slot, verdict);
+            return self.member_said(now, to, (slot, ask), verdict);
         }
-        let message = PeerMessage::Vote { term, slot, verdict };
+        let message = PeerMessage::Vote { term, slot, ask, verdict };
         self.effects.sends.push(ToPeer { to, message });
     }
 
@@ -260,10 +283,12 @@ impl Agent {
             .participants
             .answering
             .as_ref()
-            .is_some_and(|answering| answering.at() == (term, slot));
+            .is_some_and(|known| (known.question.term, known.question.slot) == (term, slot));
         if is_it {
             self.abort_prepared();
         }
+        let held = &mut self.participants.held;
+        held.take_if(|(_, question)| (question.term, question.slot) == (term, slot));
         let early = &mut self.participants.early;
         early.take_if(|(_, prepare)| (prepare.term, prepare.slot) == (term, slot));
     }
@@ -280,7 +305,7 @@ impl Agent {
         }
     }
 
-    fn abort_prepared(&mut self) {
+    pub(super) fn abort_prepared(&mut self) {
         let Some(answering) = self.participants.answering.take() else { return };
         for participant in answering.prepared {
             self.effects.hooks.push(HookCall { participant, call: Call::Abort });
@@ -302,6 +327,8 @@ impl Agent {
 
     /// Every participant gets the full configuration: NETCONF is about to open, or a snapshot has replaced the state.
     pub(super) fn start_participants(&mut self) {
+        self.abort_prepared();
+        self.participants.early = None;
         for known in &self.participants.registered {
             let call =
                 Call::Start { revision: self.state.revision, tree: self.state.shared.clone() };
@@ -311,7 +338,7 @@ impl Agent {
 }
 
 impl Answering {
-    fn at(&self) -> (Term, u64) {
-        (self.question.term, self.question.slot)
+    fn at(&self) -> (Term, u64, PrepareAsk) {
+        (self.question.term, self.question.slot, self.question.ask)
     }
 }

@@ -235,14 +235,14 @@ impl Agent {
             }
             PeerMessage::AckDone { txid, .. } => self.acknowledged(now, txid),
             PeerMessage::AwaitAck { txid, index } => {
-                if self.leading_term().is_some() && txid.incarnation == from {
+                if self.node.is_leader() && txid.incarnation == from {
                     self.wait_for_members(now, txid, index);
                 }
             }
             PeerMessage::Prepare(prepare) => self.prepare(now, from, *prepare),
-            PeerMessage::Vote { term, slot, verdict } => {
+            PeerMessage::Vote { term, slot, ask, verdict } => {
                 if self.leading_term() == Some(term) {
-                    self.member_said(now, from, slot, verdict);
+                    self.member_said(now, from, (slot, ask), verdict);
                 }
             }
             PeerMessage::SlotAbort { term, slot } => self.slot_aborted(now, term, slot),
@@ -271,7 +271,7 @@ impl Agent {
 
     /// The connection to the member broke. It was reset, or nothing was heard in time.
     pub(crate) fn peer_lost(&mut self, now: Now, peer: Incarnation) {
-        self.lose(peer);
+        self.lose(now, peer);
         self.look_around(now);
     }
 
@@ -284,7 +284,13 @@ impl Agent {
         snapshot: (SnapshotMeta, State),
         frame: &[u8],
     ) {
-        self.incoming = Some(snapshot);
+        let newer = self
+            .incoming
+            .as_ref()
+            .is_none_or(|(known, _)| known.position.index < snapshot.0.position.index);
+        if newer {
+            self.incoming = Some(snapshot);
+        }
         self.consensus_came(from, frame);
         self.look_around(now);
     }
@@ -341,6 +347,7 @@ impl Agent {
         while let Some(ready) = self.node.ready() {
             self.take_ready(now, ready);
             self.look_around(now);
+            self.lead_alone();
             self.duties(now);
             self.open_when_started(now);
             self.ask_read_index(now);
@@ -354,6 +361,13 @@ impl Agent {
         }
         self.keep_up_peers(now);
         std::mem::take(&mut self.effects)
+    }
+
+    /// The only member elects itself: at the start, or because the others that the log began with are gone.
+    fn lead_alone(&mut self) {
+        if self.peers.alone && self.node.leader().is_none() && self.phase != Phase::Stopped {
+            self.node.campaign();
+        }
     }
 
     fn take_ready(&mut self, now: Now, ready: Ready) {

@@ -239,10 +239,9 @@ impl Agent {
 
     /// When `look_after_pending` has something to do.
     pub(super) fn pending_due(&self) -> Option<Timestamp> {
-        if self.peers.alone {
-            return None;
-        }
+        let alone = self.peers.alone;
         let due = |pending: &Pending| match pending.stage {
+            Stage::Open if alone => None,
             Stage::Open => Some(pending.given.plus_ms(RESEND_MS)),
             Stage::Applied(_, until) => Some(until),
             Stage::Unchanged(_) => None,
@@ -361,7 +360,19 @@ impl Agent {
             .map(|(txid, _)| *txid)
             .collect();
         for txid in over {
-            self.fail(now, txid, vec![fault::operation_failed("the session is over")]);
+            // The entry of the end closes changes and locks, and nothing else.
+            let closed = self.pending.get(&txid).is_some_and(|pending| {
+                matches!(
+                    pending.asked.content,
+                    Content::Change(_) | Content::Lock(_) | Content::Unlock(_)
+                )
+            });
+            let error = if closed {
+                fault::operation_failed("the session is over")
+            } else {
+                fault::outcome_unknown(txid)
+            };
+            self.fail(now, txid, vec![error]);
         }
     }
 

@@ -29,6 +29,8 @@ pub(super) struct Peers {
     /// The newest moment of the leader's clock that was heard, and in which term.
     heard: Option<(Term, Timestamp)>,
     lease_end: Timestamp,
+    /// The term of the leader that gave it.
+    leased_in: Term,
     /// After a gap between leases: what must be applied before the next one counts.
     catch_up: Option<LogIndex>,
     /// As leader.
@@ -65,6 +67,7 @@ impl Peers {
             keepalive_at: Timestamp::default(),
             heard: None,
             lease_end: Timestamp::default(),
+            leased_in: Term(0),
             catch_up: None,
             contacts: BTreeMap::new(),
             shown_lease: None,
@@ -151,6 +154,7 @@ impl Agent {
         let last = self.node.last_position();
         let message = PeerMessage::Hello { boot: self.parameters.boot, last, you_acked };
         self.effects.sends.push(ToPeer { to: peer, message });
+        self.ask_again_without(now, peer);
         if self.node.leader() == Some(peer) {
             self.peers.keepalive_at = now.monotonic;
             self.give_all(now);
@@ -158,7 +162,7 @@ impl Agent {
     }
 
     /// The connection broke: a hint that a leader is gone, never a proof (ha.md).
-    pub(super) fn lose(&mut self, peer: Incarnation) {
+    pub(super) fn lose(&mut self, now: Now, peer: Incarnation) {
         self.peers.connected.remove(&peer);
         self.view_is_stale = true;
         self.node.unreachable(peer);
@@ -166,6 +170,7 @@ impl Agent {
             self.node.forget_leader();
             self.node.hurry();
         }
+        self.ask_again_without(now, peer);
     }
 
     pub(super) fn heard_hello(&mut self, peer: Incarnation, boot: Boot, you_acked: LogPosition) {
@@ -176,7 +181,9 @@ impl Agent {
         if restored {
             tracing::error!(peer = peer.0, "a member runs from an older copy of its disk");
         }
-        if you_acked.index > self.node.last_index() {
+        // What only a deposed leader believes was cut off by the next one.
+        let is_current = you_acked.term >= self.node.term();
+        if is_current && you_acked.index > self.node.last_index() {
             let (acked, last) = (you_acked.index, self.node.last_index());
             self.give_up(format!(
                 "this member acknowledged log entry {acked} and has only {last}: its disk was replaced or restored. \
@@ -214,7 +221,7 @@ impl Agent {
 
     /// A member lives and wants a lease.
     pub(super) fn heard_keepalive(&mut self, now: Now, from: Incarnation, keepalive: &Keepalive) {
-        if self.leading_term().is_none() {
+        if self.leading_term().is_none() || self.state.member(from).is_none() {
             return;
         }
         let term = self.node.term();
@@ -261,9 +268,12 @@ impl Agent {
             self.peers.keepalive_at = self.peers.keepalive_at.min(now.monotonic.plus_ms(TICK_MS));
             return;
         }
-        if now.monotonic >= self.peers.lease_end && self.parameters.rules.hold(Rule::CatchUpFirst) {
+        // The leader before may have gone on without this member, after the lease that it had given.
+        let is_new = self.peers.leased_in != ok.term || now.monotonic >= self.peers.lease_end;
+        if is_new && self.parameters.rules.hold(Rule::CatchUpFirst) {
             self.peers.catch_up = Some(ok.commit);
         }
+        self.peers.leased_in = ok.term;
         let end = ok.sent.plus_ms(ok.valid_for_ms.min(LEASE_MS));
         self.peers.lease_end = self.peers.lease_end.max(end);
     }
@@ -357,7 +367,7 @@ impl Agent {
 
     /// A member shows everything up to `index` to its readers.
     pub(super) fn heard_applied(&mut self, now: Now, from: Incarnation, index: LogIndex) {
-        if self.leading_term().is_none() {
+        if self.leading_term().is_none() || self.state.member(from).is_none() {
             return;
         }
         let contact = self.peers.contacts.entry(from).or_default();
@@ -368,9 +378,13 @@ impl Agent {
     /// How far all members have applied that may answer reads.
     pub(super) fn shown_by_all(&self, now: Now) -> LogIndex {
         let strict = self.state.policy == crate::base::policy::Policy::FullySynchronous;
-        let counts = |contact: &&Contact| strict || now.monotonic < out_of_reach(contact.leased);
-        let contacts = self.peers.contacts.values().filter(counts);
-        contacts.map(|contact| contact.applied).min().unwrap_or(LogIndex(u64::MAX))
+        let counts = |(member, contact): &(&Incarnation, &Contact)| {
+            // One that was removed may still hold a lease.
+            strict && self.state.member(**member).is_some()
+                || now.monotonic < out_of_reach(contact.leased)
+        };
+        let contacts = self.peers.contacts.iter().filter(counts);
+        contacts.map(|(_, contact)| contact.applied).min().unwrap_or(LogIndex(u64::MAX))
     }
 
     /// When the next member falls out of reach for which somebody waits.
@@ -390,11 +404,17 @@ impl Agent {
         } else {
             Timestamp::default()
         };
-        let contact = Contact { heard: now.monotonic, leased, ..Contact::default() };
-        let others =
-            self.state.members.iter().filter(|member| member.incarnation != own && member.up);
+        let contact = Contact { heard: self.leading_since, leased, ..Contact::default() };
+        let others = self.state.members.iter().filter(|member| member.incarnation != own);
         self.peers.contacts = others.map(|member| (member.incarnation, contact)).collect();
         self.peers.keepalive_at = now.monotonic;
+    }
+
+    /// A member has begun a boot.
+    pub(super) fn begin_contact(&mut self, now: Now, member: Incarnation) {
+        if self.node.is_leader() && member != self.parameters.incarnation {
+            self.peers.contacts.entry(member).or_default().heard = now.monotonic;
+        }
     }
 
     /// Another leader, or none.
@@ -406,7 +426,6 @@ impl Agent {
 
     /// The member has no seat any more.
     pub(super) fn forget_peer(&mut self, peer: Incarnation) {
-        self.peers.contacts.remove(&peer);
         self.peers.connected.remove(&peer);
     }
 

@@ -50,7 +50,7 @@ struct Slot {
 /// Who is being asked.
 enum Stage {
     /// One participant after the other; the one that is asked now, and until when.
-    Rewrite { to_ask: VecDeque<(Incarnation, u32)>, asked: Option<(Incarnation, Timestamp)> },
+    Rewrite { to_ask: VecDeque<(Incarnation, u32)>, asked: Option<((Incarnation, u32), Timestamp)> },
     /// All members with participants, until then.
     Vote { missing: BTreeSet<Incarnation>, asked: bool, until: Timestamp },
 }
@@ -101,14 +101,18 @@ pub(super) fn concerns(paths: &[Vec<NodeId>], changed: &[KeyPath]) -> bool {
     !changed.is_empty() && (paths.is_empty() || paths.iter().any(touches))
 }
 
-/// The participants of all members that a change concerns, by priority.
-fn concerned<'a>(schema: &Schema, head: &'a State, evaluated: &Evaluated) -> Vec<Concern<'a>> {
+/// The participants of all members in reach that a change concerns, by priority (PROTOCOL L5).
+fn concerned<'a>(
+    (schema, head): (&Schema, &'a State),
+    evaluated: &Evaluated,
+    in_reach: &dyn Fn(Incarnation) -> bool,
+) -> Vec<Concern<'a>> {
     if head.members.iter().all(|member| member.participants.is_empty()) {
         return Vec::new();
     }
     let changed = changed_paths(&evaluated.before, &evaluated.after);
     let mut found = Vec::new();
-    for member in head.members.iter().filter(|member| member.up) {
+    for member in head.members.iter().filter(|member| member.up && in_reach(member.incarnation)) {
         for participant in &member.participants {
             let paths: Vec<Vec<NodeId>> = participant
                 .paths
@@ -188,9 +192,11 @@ impl Agent {
         let schema = &self.parameters.schema;
         let Some(head) = self.head.state() else { return };
         let undoes = asked.content.change().is_some_and(Change::undoes);
-        let concerned = concerned(schema, head, &evaluated);
+        let in_reach = |member| self.is_in_reach(member);
+        let concerned = concerned((schema, head), &evaluated, &in_reach);
         if undoes || concerned.is_empty() {
-            return self.settle_slot(now, asked, evaluated);
+            self.decide_slot(now, asked, evaluated);
+            return;
         }
         let to_ask: VecDeque<(Incarnation, u32)> = concerned
             .iter()
@@ -215,14 +221,16 @@ impl Agent {
             Stage::Rewrite { to_ask, .. } if !to_ask.is_empty() && !is_applied => {}
             Stage::Rewrite { to_ask, asked } => {
                 if let Some((member, participant)) = to_ask.pop_front() {
-                    *asked = Some((member, now.monotonic.plus_ms(self.patience_with(member))));
+                    let until = now.monotonic.plus_ms(self.patience_with(member));
+                    *asked = Some(((member, participant), until));
                     let question = self.question(&slot, PrepareAsk::Rewrite { participant });
                     self.leading.slots.open = Some(slot);
                     return self.put(now, member, question);
                 }
                 let Some(head) = self.head.state() else { return };
+                let in_reach = |member| self.is_in_reach(member);
                 let missing: BTreeSet<Incarnation> =
-                    concerned(&self.parameters.schema, head, &slot.evaluated)
+                    concerned((&self.parameters.schema, head), &slot.evaluated, &in_reach)
                         .iter()
                         .map(|concern| concern.member.incarnation)
                         .collect();
@@ -307,16 +315,21 @@ impl Agent {
         &mut self,
         now: Now,
         member: Incarnation,
-        number: u64,
+        (number, ask): (u64, PrepareAsk),
         verdict: Verdict,
     ) {
         let Some(slot) = self.leading.slots.open.as_mut().filter(|slot| slot.number == number)
         else {
             return;
         };
-        let expected = match &mut slot.stage {
-            Stage::Rewrite { asked, .. } => asked.take_if(|(of, _)| *of == member).is_some(),
-            Stage::Vote { missing, .. } => missing.contains(&member),
+        let expected = match (&mut slot.stage, ask) {
+            (Stage::Rewrite { asked, .. }, PrepareAsk::Rewrite { participant }) => {
+                asked.take_if(|(of, _)| *of == (member, participant)).is_some()
+            }
+            (Stage::Vote { missing, .. }, PrepareAsk::Validate | PrepareAsk::Prepare) => {
+                missing.contains(&member)
+            }
+            (Stage::Rewrite { .. } | Stage::Vote { .. }, _) => false,
         };
         if !expected {
             return;
@@ -366,12 +379,6 @@ impl Agent {
         self.next_work(now);
     }
 
-    /// Nobody has to be asked.
-    fn settle_slot(&mut self, now: Now, asked: Asked, evaluated: Evaluated) {
-        self.decide_slot(now, asked, evaluated);
-        self.next_work(now);
-    }
-
     /// Whether it is in the log now.
     fn decide_slot(&mut self, now: Now, asked: Asked, evaluated: Evaluated) -> bool {
         let txid = asked.txid();
@@ -413,6 +420,21 @@ impl Agent {
         self.next_work(now);
     }
 
+    fn is_in_reach(&self, member: Incarnation) -> bool {
+        member == self.parameters.incarnation || self.peers.connected().contains(&member)
+    }
+
+    /// The connection to a member that is being asked is new, or gone: the question or the answer may be lost.
+    pub(super) fn ask_again_without(&mut self, now: Now, member: Incarnation) {
+        let concerns = self.leading.slots.open.as_ref().is_some_and(|slot| match &slot.stage {
+            Stage::Rewrite { asked, .. } => asked.is_some_and(|((of, _), _)| of == member),
+            Stage::Vote { missing, .. } => missing.contains(&member),
+        });
+        if concerns {
+            self.begin_again(now);
+        }
+    }
+
     /// `revision` is applied. If the open slot stands on an older one, whoever prepared is released from it, before
     /// anybody hears of the revision: its change is to be evaluated again (PROTOCOL N1).
     pub(super) fn overtake_slot(&mut self, now: Now, revision: Revision) -> Option<Asked> {
@@ -447,7 +469,7 @@ impl Agent {
         let Some(slot) = &mut self.leading.slots.open else { return };
         match &mut slot.stage {
             Stage::Rewrite { asked, .. } => {
-                if let Some((member, _)) = asked.take() {
+                if let Some(((member, _), _)) = asked.take() {
                     self.refuse_slot(now, member, "", "it did not answer in time");
                 }
             }

@@ -100,8 +100,7 @@ impl Agent {
             Body::SessionIds { incarnation, boot: up, .. }
                 if *incarnation == own && *up == boot =>
             {
-                self.pending.retain(|_, pending| !asks_session_ids(&pending.asked.content));
-                self.take_session_ids();
+                self.has_session_ids();
             }
             Body::NodeUp { .. }
             | Body::NodeDown { .. }
@@ -119,7 +118,7 @@ impl Agent {
         self.open_when_started(now);
     }
 
-    /// This boot's `NodeUp` is applied, as an entry or in a snapshot.
+    /// This boot is up: everything that was in the log before it is applied here.
     pub(super) fn is_up(&mut self, now: Now) {
         self.pending.retain(|_, pending| !announces(&pending.asked.content));
         if self.phase == Phase::Recovering {
@@ -127,6 +126,12 @@ impl Agent {
             self.take_session_ids();
             self.order_initial(now);
         }
+    }
+
+    /// The log has given this boot more session-ids.
+    pub(super) fn has_session_ids(&mut self) {
+        self.pending.retain(|_, pending| !asks_session_ids(&pending.asked.content));
+        self.take_session_ids();
     }
 
     /// NETCONF opens when this boot is up, what a restart ends is ended, and the initial content is there.
@@ -138,7 +143,7 @@ impl Agent {
         };
         if self.phase != Phase::Starting
             || undecided
-            || self.head.last_index().is_some()
+            || self.peers.alone && self.head.last_index().is_some()
             || self.pending.values().any(initial)
         {
             return;
@@ -147,6 +152,7 @@ impl Agent {
         self.effects.ready = true;
         self.view_is_stale = true;
         self.start_participants();
+        self.take_held_question(now);
         self.duties(now);
     }
 
@@ -156,8 +162,10 @@ impl Agent {
         let Some(member) = self.state.member(self.parameters.incarnation) else { return };
         let (first, end) = member.session_ids;
         let (next, current_end) = self.session_ids;
-        self.session_ids =
-            if current_end == first && next != 0 { (next, end) } else { (first, end) };
+        if end != current_end {
+            let follows = current_end == first && next != 0;
+            self.session_ids = if follows { (next, end) } else { (first, end) };
+        }
     }
 }
 

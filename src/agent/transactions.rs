@@ -169,6 +169,9 @@ impl Agent {
         let Some(session) = asked.session().filter(|session| head.is_alive(*session)) else {
             return Err(fault::operation_failed("the session is over"));
         };
+        if !head.is_up(session) {
+            return Err(fault::not_ready());
+        }
         if self.storage == StorageSpace::Full {
             return Err(fault::storage_full());
         }
@@ -256,6 +259,9 @@ fn admit(head: &State, asked: &Asked, change: &Change) -> Result<Option<Step>, V
             let message =
                 "the confirmed commit was rolled back before its confirmation could be decided";
             return Err(vec![fault::operation_failed(message)]);
+        }
+        Change::Candidate { ask, .. } if ask.confirmed.is_some() && !head.is_up(session) => {
+            return Err(vec![fault::not_ready()]);
         }
         Change::Candidate { ask, .. } => commit_step(pending, session, ask),
         Change::Cancel { persist_id } => {

@@ -313,11 +313,12 @@ impl Engine {
         if let Some(authority) = effects.authority {
             self.peers.set_authority(authority);
         }
-        if let Some(peers) = effects.peers {
-            self.peers.set_peers(peers);
-        }
         for message in &effects.sends {
             self.peers.send(message);
+        }
+        // After the last words to a member that is removed.
+        if let Some(peers) = effects.peers {
+            self.peers.set_peers(peers);
         }
         let mut told = Told::Nothing;
         for snapshot in effects.snapshots {

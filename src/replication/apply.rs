@@ -398,6 +398,8 @@ fn decide(
     let base_revision = state.revision;
     state.next_revision(before.clone(), u64::try_from(decision.diff.len()).unwrap_or(u64::MAX));
     take_step(state, position, decision, (before.clone(), base_revision));
+    // The history forgets its oldest lines, whatever their origins have closed; this is dropped by the floor alone.
+    state.control.insert(request.txid);
     state.record(Committed {
         revision: state.revision,
         txid: Some(request.txid),

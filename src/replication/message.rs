@@ -42,7 +42,7 @@ pub(crate) enum PeerMessage {
     /// To a member with participants: what do they say about this change?
     Prepare(Box<Prepare>),
     /// To the leader: what the participants said.
-    Vote { term: Term, slot: u64, verdict: Verdict },
+    Vote { term: Term, slot: u64, ask: PrepareAsk, verdict: Verdict },
     /// To a member that was asked: nothing comes of it.
     SlotAbort { term: Term, slot: u64 },
 }

@@ -261,6 +261,11 @@ impl State {
         Some(SessionKey { incarnation, boot, id })
     }
 
+    /// The session's node is not taken for lost: what the session holds is released when it is.
+    pub(crate) fn is_up(&self, session: SessionKey) -> bool {
+        self.member(session.incarnation).is_some_and(|member| member.up)
+    }
+
     /// The lock on `target`.
     pub(crate) fn lock(&self, target: LockTarget) -> Option<&Lock> {
         self.locks.iter().find(|lock| lock.target == target)

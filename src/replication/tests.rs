@@ -345,6 +345,26 @@ fn locks_are_granted_as_rfc_6241_says() {
     log.void(crossing);
 }
 
+/// The origin may not have heard of it yet, and asks again (PROTOCOL F1, F3).
+#[test]
+fn an_open_transaction_takes_effect_once_even_if_the_history_has_forgotten_it() {
+    let mut log = Log::new();
+    let mut first = log.decision(None, "top=first", None);
+    let open = first.request.txid.seq;
+    first.request.low = open;
+    log.done(decide(first.clone()));
+    for number in 0..=HISTORY_MAX {
+        let mut decision = log.decision(None, &format!("top=x{number}"), None);
+        decision.request.low = open;
+        log.done(decide(decision));
+    }
+    assert!(!log.state.outcomes.contains_key(&first.request.txid));
+    let mut again = log.decision(None, "top=first", None);
+    again.request.txid = first.request.txid;
+    again.request.low = open;
+    log.known(decide(again));
+}
+
 /// What a session left in flight is refused: first because it has ended, then because the floor has passed it.
 #[test]
 fn an_ended_session_is_remembered_only_while_something_of_it_can_come() {

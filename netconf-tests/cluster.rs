@@ -304,7 +304,7 @@ fn a_minority_refuses_reads_and_writes_and_says_its_status() {
 fn the_reference_scenario_works_in_every_way() {
     for (size, way) in [10, 100].into_iter().flat_map(|size| WAYS.map(|way| (size, way))) {
         let mut steps = Vec::new();
-        let is_well = scenario::run(size, way, &mut |step| steps.push(format!("{step:?}")));
+        let is_well = scenario::run(size, way, &mut |step| steps.push(step.to_string()));
         assert!(is_well, "{size} entries, {}:\n{}", way.name(), steps.join("\n"));
     }
 }

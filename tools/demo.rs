@@ -18,7 +18,7 @@
 mod support;
 
 use std::process::ExitCode;
-use support::scenario::{self, Step, WAYS};
+use support::scenario::{self, WAYS};
 
 /// Entries of the list, if nothing else is asked for.
 const SIZES: &str = "10,100,100000";
@@ -43,7 +43,8 @@ fn main() -> ExitCode {
     let mut is_well = true;
     for (size, way) in sizes.into_iter().flat_map(|size| WAYS.map(|way| (size, way))) {
         println!("\n{size} entries, {}", way.name());
-        is_well &= scenario::run(size, way, &mut show);
+        is_well &=
+            scenario::run(size, way, &mut |step| println!("{}", step.to_string().trim_end()));
     }
     println!("\n{}", if is_well { "all is well" } else { "not all is well" });
     if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -52,14 +53,4 @@ fn main() -> ExitCode {
 fn usage() -> ExitCode {
     eprintln!("usage: tools/demo [--sizes N,N,...]: 1 to 9999999 entries, by default {SIZES}");
     ExitCode::from(2)
-}
-
-fn show(step: &Step) {
-    let (word, said) = match &step.result {
-        Ok(said) => ("ok", said),
-        Err(said) => ("WRONG", said),
-    };
-    let ms = step.took.as_secs_f64() * 1000.0;
-    let line = format!("  {:<58} {ms:>9.1} ms  {word:<5}  {said}", step.name);
-    println!("{}", line.trim_end());
 }

@@ -189,11 +189,12 @@ impl Agent {
         }
     }
 
-    /// Waits until the process ends by itself.
+    /// Waits until the process ends by itself: what it logged in its life.
     #[track_caller]
-    pub(crate) fn await_end(&mut self) -> ExitStatus {
+    pub(crate) fn await_end(&mut self) -> String {
         let mut process = self.process.take().expect("a running agent");
-        super::eventually("the agent ends by itself", || process.try_wait().expect("mine"))
+        super::eventually("the agent ends by itself", || process.try_wait().expect("mine"));
+        self.whole_log()
     }
 
     fn command(&self) -> Command {

@@ -35,16 +35,33 @@ impl Cluster {
     #[track_caller]
     pub(crate) fn founded(arguments: &[&str]) -> Self {
         let mut cluster = Self { nodes: Vec::new() };
+        cluster.add();
         cluster.found(arguments);
         cluster
     }
 
+    /// Members at these addresses, each run by a program and its arguments; all are ready.
+    #[track_caller]
+    pub(crate) fn start_at(places: impl IntoIterator<Item = (String, Vec<String>)>) -> Self {
+        let mut cluster = Self { nodes: Vec::new() };
+        for (address, runner) in places {
+            match cluster.add_at(address, runner) {
+                0 => cluster.found(&[]),
+                node => {
+                    cluster.knock(node, 0);
+                    cluster.ready(node);
+                }
+            }
+        }
+        cluster
+    }
+
+    /// Makes a cluster out of the first node.
     #[track_caller]
     fn found(&mut self, arguments: &[&str]) {
-        let node = self.add();
-        self.nodes[node].spawn_with(arguments);
-        self.ready(node);
-        self.nodes[node].order(&["init", "--name", "lab"]);
+        self.nodes[0].spawn_with(arguments);
+        self.ready(0);
+        self.nodes[0].order(&["init", "--name", "lab"]);
     }
 
     /// One more node, which was not started yet.
@@ -52,8 +69,7 @@ impl Cluster {
         self.add_at(free_address(), Vec::new())
     }
 
-    /// The same with its address, run by a program and its arguments.
-    pub(crate) fn add_at(&mut self, address: String, runner: Vec<String>) -> usize {
+    fn add_at(&mut self, address: String, runner: Vec<String>) -> usize {
         let name = format!("node-{}", self.nodes.len());
         let arguments = ["--node-name", &name, "--peer", &address].map(str::to_owned).to_vec();
         let settings = Settings { runner, arguments, ..Settings::default() };
@@ -73,10 +89,16 @@ impl Cluster {
     #[track_caller]
     pub(crate) fn spawn_join(&mut self, through: usize) -> usize {
         let node = self.add();
+        self.knock(node, through);
+        node
+    }
+
+    /// Starts a node that joins by a token of member `through`.
+    #[track_caller]
+    fn knock(&mut self, node: usize, through: usize) {
         let token = self.nodes[through].token();
         let member = self.nodes[through].address.clone();
         self.nodes[node].spawn_with(&["--join", &member, "--token", &token]);
-        node
     }
 
     /// Waits until a node that was started is ready.

@@ -4,6 +4,7 @@ use super::cluster::Cluster;
 use super::routes::{ids, no_routes, read_routes, routes, shown};
 use super::session::{Session, edit_config, get_config};
 use super::wire::PATIENCE;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::ScopedJoinHandle;
@@ -47,6 +48,18 @@ pub(crate) struct Step {
     pub(crate) took: Duration,
     /// What it had to show, or what went wrong.
     pub(crate) result: Result<String, String>,
+}
+
+/// A line of a table.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (word, said) = match &self.result {
+            Ok(said) => ("ok", said),
+            Err(said) => ("WRONG", said),
+        };
+        let ms = self.took.as_secs_f64() * 1000.0;
+        write!(f, "  {:<58} {ms:>9.1} ms  {word:<5}  {said}", self.name)
+    }
 }
 
 /// A run through the scenario.

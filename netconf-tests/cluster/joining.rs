@@ -202,7 +202,7 @@ fn the_last_member_of_a_cluster_serves_again_after_a_restart() {
     let mut cluster = Cluster::start(2);
     cluster.session(0).edit("running", &routes([1])).ok();
     cluster.nodes[1].order(&["leave"]);
-    ends(&mut cluster, 1);
+    cluster.nodes[1].agent.await_end();
     cluster.session(0).edit("running", &routes([2])).ok();
     cluster.nodes[0].agent.kill();
     cluster.nodes[0].spawn_with(&[]);

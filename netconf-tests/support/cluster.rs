@@ -128,7 +128,11 @@ impl Cluster {
     /// Who leads, if these nodes agree on one of themselves.
     #[track_caller]
     pub(crate) fn leader_among(&self, nodes: &[usize]) -> Option<usize> {
-        let said = |&node: &usize| self.nodes[node].status()["leader"].as_str().map(str::to_owned);
+        // One that has only just been started says nothing yet.
+        let said = |&node: &usize| {
+            let state = self.nodes[node].try_status()?;
+            state["leader"].as_str().map(str::to_owned)
+        };
         let said: Vec<Option<String>> = nodes.iter().map(said).collect();
         let leader = said.first()?.clone()?;
         let agreed = said.iter().all(|other| other.as_ref() == Some(&leader));
@@ -148,7 +152,8 @@ impl Cluster {
     pub(crate) fn settled(&self) -> String {
         let running = self.running();
         super::eventually("the same revision everywhere", || {
-            let states: Vec<Value> = running.iter().map(|&n| self.nodes[n].status()).collect();
+            let states: Vec<Value> =
+                running.iter().map(|&n| self.nodes[n].try_status()).collect::<Option<_>>()?;
             let same = |name: &str| states.iter().all(|state| state[name] == states[0][name]);
             if !same("revision") {
                 return None;
@@ -191,6 +196,12 @@ impl Node {
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{words:?} on {}: {error}", self.name);
         String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+    }
+
+    /// Its view of the cluster, if its socket is open.
+    pub(crate) fn try_status(&self) -> Option<Value> {
+        let output = self.ask(&["status", "--json"]);
+        output.status.success().then(|| serde_json::from_slice(&output.stdout).expect("JSON"))
     }
 
     /// A token with which one node can join.

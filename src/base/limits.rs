@@ -68,8 +68,9 @@ pub(crate) const JOIN_TOKEN_MAX_S: u32 = 86_400;
 pub(crate) const TOKENS_MAX: usize = 64;
 /// Wire session-ids that each boot of a member receives at a time.
 pub(crate) const SESSION_ID_BLOCK: u32 = 1 << 10;
-/// Bytes that a reply gathers before they are handed to the transport.
-pub(crate) const REPLY_CHUNK_BYTES: usize = 64 << 10;
+/// Bytes that a reply gathers before they are handed to the transport: two packets of SSH (32 KiB), less the chunk's
+/// header and most of the entries with which a piece goes beyond.
+pub(crate) const REPLY_CHUNK_BYTES: usize = 63 << 10;
 /// Bytes of entries in one message between members; a longer entry has a message of its own.
 pub(crate) const RAFT_MESSAGE_BYTES: u64 = 1 << 20;
 /// Messages with entries that are on their way to one member.

@@ -25,7 +25,7 @@ pub(crate) trait Service: Clone + Send + Sync + 'static {
     /// Serves one client until it is over, and tells why it is; or refuses it.
     ///
     /// `gone` is ready when the client can be neither heard nor reached any more; a client that will only say nothing
-    /// more is at the end of `reader`, and is still answered.
+    /// more is at the end of `reader`, and is still answered. One task polls both, `gone` whenever it polls at all.
     fn serve<R, W, G>(
         &self,
         peer: Peer,

@@ -6,12 +6,14 @@ use crate::io::service::{Peer, Refusal, Service};
 use bytes::{Buf, Bytes};
 use russh::server::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf};
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::sync::mpsc;
 
 /// SSH_EXTENDED_DATA_STDERR (RFC 4254, 5.2): what clients show to people.
 const STDERR: u32 = 1;
@@ -19,10 +21,9 @@ const STDERR: u32 = 1;
 /// Runs one session over a channel whose subsystem was started, and closes the channel.
 pub(super) async fn serve<S: Service>(service: S, peer: Peer, channel: Channel<Msg>) {
     let (from_client, to_client) = channel.split();
-    let (packets, input) = mpsc::channel(SSH_INPUT_PACKETS_MAX);
-    let input = Input { packets: input, rest: Bytes::new() };
-    let served =
-        service.serve(peer, input, to_client.make_writer(), pump(from_client, packets)).await;
+    let incoming = SharedIncoming::new(from_client);
+    let input = Input { incoming: incoming.clone(), rest: Bytes::new() };
+    let served = service.serve(peer, input, to_client.make_writer(), incoming.gone()).await;
     let status = match served {
         Ok(EndCause::Closed | EndCause::Shutdown) => 0,
         Ok(EndCause::Killed | EndCause::Dropped) | Err(_) => 1,
@@ -43,32 +44,82 @@ pub(super) async fn serve<S: Service>(service: S, peer: Peer, channel: Channel<M
     }
 }
 
-/// Takes what the client sends, at once, for a session that reads when it has time; ends when the channel is closed.
+/// What comes from a client, for `Input` and `gone`.
 ///
-/// The connection delivers packets of all its channels, window adjustments among them, one after the other. A session
-/// that waits for a window to write must therefore not keep the connection from delivering that window.
-async fn pump(mut from_client: ChannelReadHalf, packets: mpsc::Sender<Bytes>) {
-    let mut packets = Some(packets);
-    while let Some(message) = from_client.wait().await {
-        if let ChannelMsg::Close = message {
-            return;
+/// It is taken from the connection at once and kept for a session that reads when it has time: the connection delivers
+/// packets of all its channels, window adjustments among them, one after the other, so that a session that waits for a
+/// window to write must not keep it from delivering that window.
+///
+/// Invariant: both are polled by one task, for the channel wakes only who asked last. A channel of tokio's between
+/// them would have the task wake itself for each packet, which starts another thread of the runtime.
+struct Incoming {
+    channel: ChannelReadHalf,
+    packets: VecDeque<Bytes>,
+    /// The client says nothing more, but may still listen.
+    ended: bool,
+    closed: bool,
+}
+
+impl Incoming {
+    /// Takes all that is there, as far as there is room.
+    fn take(&mut self, context: &mut Context<'_>) {
+        while !self.closed && self.packets.len() < SSH_INPUT_PACKETS_MAX {
+            let Poll::Ready(message) = pin!(self.channel.wait()).poll(context) else { return };
+            self.closed = matches!(message, None | Some(ChannelMsg::Close));
+            self.ended |= self.closed || matches!(message, Some(ChannelMsg::Eof));
+            if let Some(ChannelMsg::Data { data }) = message
+                && !self.ended
+                && !data.is_empty()
+            {
+                self.packets.push_back(data);
+            }
         }
-        if let ChannelMsg::Eof = message {
-            // The client says nothing more, but still listens.
-            packets = None;
+    }
+
+    /// The next packet, `None` at the end.
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        self.take(context);
+        match self.packets.pop_front() {
+            None if self.ended => Poll::Ready(None),
+            None => Poll::Pending,
+            packet => {
+                // There is room now: who waits for anything else shall hear of the end.
+                self.take(context);
+                Poll::Ready(packet)
+            }
         }
-        if let (ChannelMsg::Data { data }, Some(packets)) = (message, &packets)
-            && !data.is_empty()
-            && packets.send(data).await.is_err()
-        {
-            tracing::debug!("data for a session that does not listen any more");
-        }
+    }
+}
+
+/// The same, shared by both.
+#[derive(Clone)]
+struct SharedIncoming(Arc<Mutex<Incoming>>);
+
+impl SharedIncoming {
+    fn new(channel: ChannelReadHalf) -> Self {
+        let packets = VecDeque::new();
+        let incoming = Incoming { channel, packets, ended: false, closed: false };
+        Self(Arc::new(Mutex::new(incoming)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Incoming> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ready when the channel is closed.
+    async fn gone(self) {
+        poll_fn(|context| {
+            let mut incoming = self.lock();
+            incoming.take(context);
+            if incoming.closed { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 }
 
 /// What a client sent, as a stream of bytes.
 struct Input {
-    packets: mpsc::Receiver<Bytes>,
+    incoming: SharedIncoming,
     /// What did not fit into the reader's last buffer.
     rest: Bytes,
 }
@@ -80,7 +131,8 @@ impl AsyncRead for Input {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if !self.rest.has_remaining() {
-            match ready!(self.packets.poll_recv(context)) {
+            let next = self.incoming.lock().poll_next(context);
+            match ready!(next) {
                 Some(packet) => self.rest = packet,
                 None => return Poll::Ready(Ok(())),
             }

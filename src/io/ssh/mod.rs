@@ -14,7 +14,7 @@ use self::accounts::Accounts;
 use self::backoff::Backoff;
 use self::connection::{Connection, METHODS, SharedBackoff};
 use self::host_key::HostKeyError;
-use self::stream::Stream;
+use self::stream::{READ_AHEAD_BYTES, Stream};
 use super::service::Service;
 use super::shutdown::Shutdown;
 use super::tasks::{self, Tasks};
@@ -29,6 +29,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::BufReader;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::timeout;
@@ -165,7 +166,7 @@ impl<S: Service> Accepted<S> {
         let mut sessions = running.subscribe();
         let config = Arc::clone(&shared.config);
         let handler = Connection::new(shared, tasks, source, (permit, tell_authenticated), running);
-        let in_russh = stream.clone();
+        let in_russh = BufReader::with_capacity(READ_AHEAD_BYTES, stream.clone());
         let connection = async move {
             match server::run_stream(config, in_russh, handler).await {
                 Ok(session) => session.await,

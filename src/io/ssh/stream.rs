@@ -9,8 +9,9 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Bytes of a read after which another short packet may be waiting at the client's side.
-const SHORT_BYTES: usize = 1024;
+/// Bytes that are read at once, or more for a long packet: the library reads each packet in two steps, and short ones
+/// come together. After so few, another short packet may be waiting at the client's side.
+pub(super) const READ_AHEAD_BYTES: usize = 4 << 10;
 
 /// The same connection in several hands.
 #[derive(Debug, Clone)]
@@ -51,7 +52,7 @@ impl AsyncRead for Stream {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
                 Ok(len) => {
-                    if len <= SHORT_BYTES {
+                    if len <= READ_AHEAD_BYTES {
                         self.acknowledge();
                     }
                     return Poll::Ready(Ok(()));

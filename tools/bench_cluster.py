@@ -15,8 +15,11 @@ ROUNDS = 3
 KILLS, KILLS_OF_ETCD = 20, 5
 TRANSFERS = 5
 ENTRIES, ENTRIES_AT_JOIN = 10_000, 100_000
-# How long a client waits for the answer to a write while a leader is killed, before it connects anew.
-PATIENCE_MS = 100
+# How long a client waits for the answer to a write before it connects anew: one that knows that a leader may be killed,
+# and others. etcd itself gives up after 7 s.
+PATIENCE_MS, TIMEOUT_MS = 100, 30_000
+# So many kills are for each that is watched by a client that waits.
+PATIENT_OF = 4
 # Writers run alone for so long before something is done to the cluster, and after it.
 BEFORE_S, AFTER_S = 1.0, 1.0
 NUMBERS = ("per_s", "p50", "p99", "processor_us_each")
@@ -25,7 +28,7 @@ NUMBERS = ("per_s", "p50", "p99", "processor_us_each")
 class Trace:
     """Writers at some members, for as long as the `with` lasts. Afterwards `writes` has what they did."""
 
-    def __init__(self, options, members, entries, sessions=1, timeout_ms=30_000):
+    def __init__(self, options, members, entries, sessions=1, timeout_ms=TIMEOUT_MS):
         targets = [word for member in members for word in member.target]
         self.command = [str(options.load), "trace", *targets, "--entries", str(entries), "--sessions", str(sessions),
                         "--timeout-ms", str(timeout_ms)]
@@ -39,7 +42,8 @@ class Trace:
 
     def __exit__(self, kind, *_):
         self.process.stdin.close()
-        if self.process.wait(60) != 0 and kind is None:
+        # After an outage they go on until it is over.
+        if self.process.wait(2e-3 * TIMEOUT_MS + 60) != 0 and kind is None:
             raise Failed("the writers failed")
         self.output.seek(0)
         for line in self.output:
@@ -47,7 +51,7 @@ class Trace:
             self.writes.append((self.members[int(target)], float(began), float(ended), done == "1"))
 
     def done(self, since, until):
-        """Writes a second that ended well in this time."""
+        """Writes a second that were acknowledged in this time."""
         return sum(done and since <= ended < until for _, _, ended, done in self.writes) / (until - since)
 
     def longest_ms(self, since, until):
@@ -67,7 +71,7 @@ class ClusterBench(Rows):
         self.kills, self.kills_of_etcd = (2, 1) if quick else (KILLS, KILLS_OF_ETCD)
         self.nodes = Nodes(options.agent, options.work)
         self.etcd = None
-        self.raw["cluster"] = {"commits": {}, "failover_ms": {}, "transfer_ms": {}}
+        self.raw["cluster"] = {"commits": {}, "failover_s": {}, "transfer_ms": {}}
 
     def run(self):
         """Everything, with clusters of our own."""
@@ -89,8 +93,10 @@ class ClusterBench(Rows):
                 for clients in CLIENTS:
                     self.attempt(self.entries, f"commits, {clients} clients at the {place}",
                                  lambda: self.commits(place, clients))
-            self.nodes.policy(PRESETS[0])
-            self.attempt(self.entries, "failover", self.failovers)
+            self.attempt(self.entries, "back to the default policy", lambda: self.nodes.policy(PRESETS[0]))
+            for system, kills in ((self.etcd, self.kills_of_etcd), (self.nodes, self.kills)):
+                if system:
+                    self.attempt(self.entries, f"failover, {system.name}", lambda: self.failover(system, kills))
             for system in reversed(systems):
                 self.attempt(self.entries, f"transfer, {system.name}", lambda: self.transfer(system))
             # What follows has no like with etcd.
@@ -133,14 +139,14 @@ class ClusterBench(Rows):
             results[name] = {number: statistics.median(one[number] for one in rounds) for number in NUMBERS}
             results[name]["errors"] = sum(one["errors"] for one in rounds)
         self.raw["cluster"]["commits"][f"{clients} at the {place}"] = results
-        self.commit_rows(place, clients, results)
+        self.commit_rows(place, clients, results, results.get("etcd"))
 
-    def commit_rows(self, place, clients, results):
-        etcd = results.pop("etcd", None)
+    def commit_rows(self, place, clients, results, etcd):
+        ours = {preset: results[preset] for preset in PRESETS}
         where = f"{clients} client{'s' if clients > 1 else ''} at the {place}"
         if etcd:
             self.row(None, f"etcd: puts, {where}", etcd["per_s"], "1/s", note=cell_note(etcd))
-        for preset, numbers in results.items():
+        for preset, numbers in ours.items():
             budget = 1.5 * etcd["per_s"] if etcd and clients == 128 else None
             beside = f"; {numbers['per_s'] / etcd['per_s']:.2f} of etcd" if etcd else ""
             self.row(self.entries, f"commits, {preset}, {where}", numbers["per_s"], "1/s", budget, rate=True,
@@ -148,43 +154,67 @@ class ClusterBench(Rows):
         if clients == 1:
             if etcd:
                 self.row(None, f"etcd: one put, {where}, p50", etcd["p50"], "ms")
-            for preset, numbers in results.items():
+            for preset, numbers in ours.items():
                 self.row(self.entries, f"one commit, {preset}, {where}, p50", numbers["p50"], "ms",
                          etcd and etcd["p50"])
 
-    def failovers(self):
+    def failover(self, system, kills):
         """The gap that the clients of the surviving members see."""
-        if self.etcd:
-            gaps = self.gaps(self.etcd, self.kills_of_etcd)
-            self.row(None, "etcd: leader killed, until the next put, median", statistics.median(gaps), "s",
-                     note=gaps_note(gaps, self.kills_of_etcd))
-        gaps = self.gaps(self.nodes, self.kills)
-        self.row(self.entries, "leader killed, until the next commit, median", statistics.median(gaps), "s", 0.5,
-                 note=gaps_note(gaps, self.kills))
-
-    def gaps(self, system, kills):
-        """Seconds from a kill to the end of the first write that was begun after it, at each survivor."""
-        gaps = []
+        like = "etcd: " if system is self.etcd else ""
+        entries, budget = (None, None) if like else (self.entries, 0.5)
+        gaps, stalls = [], []
         for _ in range(kills):
-            leader = system.leader()
-            survivors = [member for member in system.members if member is not leader]
-            with Trace(self.options, survivors, self.entries, timeout_ms=PATIENCE_MS) as trace:
+            gaps += self.gaps(system)
+        for _ in range(max(1, kills // PATIENT_OF)):
+            stalls += self.stalls(system)
+        self.raw["cluster"]["failover_s"][system.name] = {"gaps": gaps, "stalls": stalls}
+        self.row(entries, like + "leader killed, until the next write, median", statistics.median(gaps), "s", budget,
+                 note=f"{kills} kills, two survivors; {min(gaps):.2f} to {max(gaps):.2f} s")
+        self.row(entries, like + "leader killed, a client that waits, median", statistics.median(stalls), "s",
+                 note=f"{len(stalls) // 2} kills; {min(stalls):.2f} to {max(stalls):.2f} s")
+
+    def kill_leader(self, system, timeout_ms):
+        """Kills the leader under writers at the survivors and starts it again. Gives what they did, and the time."""
+        leader = system.leader()
+        survivors = [member for member in system.members if member is not leader]
+        try:
+            with Trace(self.options, survivors, self.entries, timeout_ms=timeout_ms) as trace:
                 killed = time.monotonic()
                 leader.stop(signal.SIGKILL)
                 system.leader(but=leader)
                 time.sleep(AFTER_S)
-            for survivor in survivors:
-                mine = [write for write in trace.writes if write[0] is survivor and write[3]]
-                ends = [ended - killed for _, began, ended, _ in mine if began >= killed]
-                if not ends or len(ends) == len(mine):
-                    raise Failed(f"{survivor.directory.name} took no write before or after the leader was killed")
-                gaps.append(min(ends))
-            system.restart(leader)
-        self.raw["cluster"]["failover_ms"][system.name] = [round(1e3 * gap, 1) for gap in gaps]
+        finally:
+            if leader.process is None:
+                system.restart(leader)
+        return trace, killed
+
+    def gaps(self, system):
+        """Seconds from the kill to the end of the first write that was begun after it, at each survivor."""
+        trace, killed = self.kill_leader(system, PATIENCE_MS)
+        gaps = []
+        for survivor in trace.members:
+            mine = [write for write in trace.writes if write[0] is survivor and write[3]]
+            ends = [ended - killed for _, began, ended, _ in mine if began >= killed]
+            if not ends or len(ends) == len(mine):
+                raise Failed(f"{survivor.directory.name} took no write before or after the leader was killed")
+            gaps.append(min(ends))
         return gaps
+
+    def stalls(self, system):
+        """The longest time between two writes that are done, at each survivor, if the client does not give up."""
+        trace, killed = self.kill_leader(system, TIMEOUT_MS)
+        stalls = []
+        for survivor in trace.members:
+            ends = [ended for member, _, ended, done in trace.writes if member is survivor and done]
+            between = [later - earlier for earlier, later in zip(ends, ends[1:]) if later > killed]
+            if not between:
+                raise Failed(f"{survivor.directory.name} took no write before or after the leader was killed")
+            stalls.append(max(between))
+        return stalls
 
     def transfer(self, system):
         """What writers see of a planned change of leader; there is one at each member."""
+        like, entries = ("etcd: ", None) if system is self.etcd else ("", self.entries)
         longest, failed = [], 0
         for _ in range(self.transfers):
             before = system.leader()
@@ -198,9 +228,7 @@ class ClusterBench(Rows):
             longest.append(worst)
             failed += failures
         self.raw["cluster"]["transfer_ms"][system.name] = [round(one, 1) for one in longest]
-        name = "the longest write during a planned transfer, median"
-        self.row(None if system is self.etcd else self.entries,
-                 f"etcd: {name}" if system is self.etcd else name, statistics.median(longest), "ms",
+        self.row(entries, like + "longest write in a planned transfer, median", statistics.median(longest), "ms",
                  note=f"{self.transfers} transfers, worst {max(longest):.0f} ms, {failed} writes failed")
 
     def join(self):
@@ -235,7 +263,3 @@ def cell_note(numbers):
     errors = f", {numbers['errors']:.0f} errors" if numbers["errors"] else ""
     return (f"p50 {numbers['p50']:.2f} ms, p99 {numbers['p99']:.2f} ms, "
             f"{numbers['processor_us_each']:.0f} us of CPU each{errors}")
-
-
-def gaps_note(gaps, kills):
-    return f"{kills} kills, two survivors; {min(gaps):.2f} to {max(gaps):.2f} s"

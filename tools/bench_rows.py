@@ -49,7 +49,7 @@ class Rows:
         """Makes one measurement; what fails is a row that says so."""
         try:
             measure()
-        except (Failed, OSError, ValueError) as error:
+        except (Failed, OSError, ValueError, subprocess.SubprocessError) as error:
             self.rows.append({"entries": entries, "what": name, "measured": None, "unit": "", "budget": None,
                               "ratio": None, "note": f"FAILED: {error}"})
             print_row(self.rows[-1])

@@ -367,7 +367,7 @@ impl Agent {
 
     /// A member shows everything up to `index` to its readers.
     pub(super) fn heard_applied(&mut self, now: Now, from: Incarnation, index: LogIndex) {
-        if self.leading_term().is_none() || self.state.member(from).is_none() {
+        if !self.node.is_leader() || self.state.member(from).is_none() {
             return;
         }
         let contact = self.peers.contacts.entry(from).or_default();
@@ -404,9 +404,12 @@ impl Agent {
         } else {
             Timestamp::default()
         };
-        let contact = Contact { heard: self.leading_since, leased, ..Contact::default() };
         let others = self.state.members.iter().filter(|member| member.incarnation != own);
-        self.peers.contacts = others.map(|member| (member.incarnation, contact)).collect();
+        for member in others {
+            // What it has said since the election stays.
+            let contact = self.peers.contacts.entry(member.incarnation).or_default();
+            (contact.heard, contact.leased) = (self.leading_since, leased);
+        }
         self.peers.keepalive_at = now.monotonic;
     }
 

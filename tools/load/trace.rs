@@ -1,9 +1,10 @@
 //! The task `trace`: writers that survive what is done to the servers, and tell of each write when it was.
 //!
-//! Each of the targets gets `--sessions` writers, which write one entry after the other until standard input ends. After
-//! a timeout or an error a writer connects anew. Then each write is one line on standard output: target, when it began,
-//! when it ended, and 1 if the server said that it is done, else 0. Times are seconds of CLOCK_MONOTONIC, which is the
-//! caller's clock too.
+//! Each of the targets gets `--sessions` writers, which write one entry after the other until standard input ends and,
+//! so that the end of an outage is seen, a write is done. After a timeout or an error a writer connects anew.
+//!
+//! Then each write is one line on standard output: target, when it began, when it ended, and 1 if the server said that it
+//! is done, else 0. Times are seconds of CLOCK_MONOTONIC, which is the caller's clock too.
 
 use crate::session::spread;
 use crate::{Client, Options, Target};
@@ -16,6 +17,10 @@ use std::time::Duration;
 /// Before a server is asked again that does not listen or refuses.
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// What is no outage any more but an end.
+const OUTAGE_S_MAX: f64 = 30.0;
+
+/// One write of a writer.
 struct Write {
     began_s: f64,
     ended_s: f64,
@@ -48,12 +53,13 @@ pub(crate) fn trace(options: &Options) {
 }
 
 /// What one writer wrote.
+///
+/// # Panics
+/// If nothing is done for too long after it was to stop.
 fn written(target: &Target, options: &Options, number: usize, stop: &AtomicBool) -> Vec<Write> {
     let (mut writes, mut client) = (Vec::new(), None);
+    let mut stopped_s = None;
     for count in 0.. {
-        if stop.load(Ordering::Relaxed) {
-            break;
-        }
         let began_s = now_s();
         let open = client.take().map_or_else(|| Client::open(target, options), Ok);
         let result = open.and_then(|mut open| {
@@ -63,6 +69,13 @@ fn written(target: &Target, options: &Options, number: usize, stop: &AtomicBool)
         });
         let done = result.unwrap_or(false);
         writes.push(Write { began_s, ended_s: now_s(), done });
+        if stop.load(Ordering::Relaxed) {
+            if done {
+                break;
+            }
+            let stopped_s = *stopped_s.get_or_insert(began_s);
+            assert!(now_s() - stopped_s < OUTAGE_S_MAX, "nothing can be written any more");
+        }
         if !done {
             std::thread::sleep(PAUSE);
         }

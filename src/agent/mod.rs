@@ -265,6 +265,12 @@ impl Agent {
 
     /// A connection to the member is there, in both lanes.
     pub(crate) fn peer_connected(&mut self, now: Now, peer: Incarnation) {
+        // The first goodbye is lost if its connection ends with the seat.
+        let is_member = |incarnation| self.state.member(incarnation).is_some();
+        let had_a_seat = peer.0 < self.state.next_incarnation;
+        if is_member(self.parameters.incarnation) && had_a_seat && !is_member(peer) {
+            self.say_goodbye(peer);
+        }
         self.greet(now, peer);
         self.look_around(now);
     }

@@ -547,6 +547,23 @@ fn a_cluster_grows_by_joining_and_shrinks_by_leaving() {
     assert_eq!(cluster.running(last), "a=z");
 }
 
+/// It may have been away, or its goodbye may have been lost.
+#[test]
+fn a_removed_member_that_connects_again_is_told_so() {
+    let mut cluster = Cluster::new(3);
+    let (leader, away) = (cluster.leader(), cluster.follower());
+    cluster.kill(away);
+    let at = cluster.open(leader);
+    let member = Some(format!("node-{away}"));
+    let reply = cluster.cluster(at, ClusterRequest::Remove { member });
+    assert_eq!(cluster.answer(leader, reply), Some(Answer::Ok));
+    cluster.add(away, &[1, 2, 3], Vec::new());
+    cluster.connect_all();
+    cluster.settle();
+    let fatal = cluster.nodes[&away].fatal.as_deref().unwrap_or_default();
+    assert!(fatal.contains("this node was removed"), "{fatal}");
+}
+
 /// It may ask before it has a state, and the snapshot may be taken after its answer.
 #[test]
 fn a_node_whose_boot_stands_in_its_first_snapshot_becomes_ready() {

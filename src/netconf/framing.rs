@@ -1,6 +1,6 @@
 //! Message framing (RFC 6242): bytes of a transport to messages, and back. Pure machines: they hold no transport.
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr_iter};
 
 /// How messages are delimited. Each direction switches on its own, after its `<hello>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,9 @@ const CHUNK_SIZE_MAX: u64 = 4_294_967_295;
 
 /// Bytes of one of our chunks. Clients exist that read nine digits of a size at most.
 const CHUNK_BYTES_MAX: usize = 999_999_999;
+
+/// Room for the header of a chunk of 10 000 to 99 999 bytes.
+const USUAL_HEADER: &[u8] = b"\n#00000\n";
 
 /// What has been seen of `]]>]]>`, byte by byte.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -295,6 +298,48 @@ impl Encoder {
         }
     }
 
+    /// Appends what `write` appends as the next piece, which is text as for `piece`. Pieces of the usual size stay where
+    /// they are written.
+    pub(crate) fn write<T>(
+        &mut self,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>) -> T,
+    ) -> T {
+        let header = out.len();
+        if self.framing == Framing::Chunked {
+            out.extend_from_slice(USUAL_HEADER);
+        }
+        let begin = out.len();
+        let written = write(out);
+        if !self.frame_in_place(out, header, begin) {
+            let piece = out.split_off(begin);
+            out.truncate(header);
+            self.piece(&piece, out);
+        }
+        written
+    }
+
+    /// Frames the piece from `begin` on with the room from `header` on. False if that needs another room.
+    fn frame_in_place(&mut self, out: &mut [u8], header: usize, begin: usize) -> bool {
+        let Some((before, piece)) = out.split_at_mut_checked(begin) else { return false };
+        if self.framing == Framing::EndOfMessage {
+            let mut delimiter = self.delimiter;
+            let free = delimiter.find_end(piece).is_none();
+            if free {
+                self.delimiter = delimiter;
+            }
+            return free;
+        }
+        let size = format!("\n#{}\n", piece.len());
+        match before.get_mut(header..) {
+            Some(room) if room.len() == size.len() && self.chunk_end(piece) == piece.len() => {
+                room.copy_from_slice(size.as_bytes());
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
     /// Ends the message.
     pub(crate) fn end(&mut self, out: &mut Vec<u8>) {
         self.delimiter = DelimiterMatch::default();
@@ -338,10 +383,9 @@ fn is_continuation(byte: u8) -> bool {
 
 /// Where in a chunk the first line that is just `##` begins.
 fn hashes_alone(chunk: &[u8]) -> Option<usize> {
-    let first = chunk.starts_with(b"##").then_some(0);
-    let others = memmem::find_iter(chunk, b"\n##").map(|at| at.saturating_add(1));
-    let ends = |at: &usize| matches!(chunk.get(at.saturating_add(2)), None | Some(b'\n'));
-    first.into_iter().chain(others).find(ends)
+    let starts = |at: usize| at == 0 || chunk.get(at.saturating_sub(1)) == Some(&b'\n');
+    let ends = |at: usize| matches!(chunk.get(at..), Some([b'#', b'#'] | [b'#', b'#', b'\n', ..]));
+    memchr_iter(b'#', chunk).find(|at| starts(*at) && ends(*at))
 }
 
 #[cfg(test)]
@@ -517,6 +561,33 @@ mod tests {
             assert_eq!(decode(Framing::Chunked, &[wire.as_bytes()]), (vec![pieces.concat()], None));
         }
         assert_eq!(encode(Framing::Chunked, &["a ##\n### b"]), "\n#10\na ##\n### b\n##\n");
+    }
+
+    #[test]
+    fn what_is_framed_where_it_is_written_is_the_same() {
+        let usual = "x".repeat(10_000);
+        let texts = [
+            "x".repeat(9_999),
+            usual.clone(),
+            "x".repeat(99_999),
+            "x".repeat(100_000),
+            format!("{usual}\n##\n{usual}"),
+            format!("{usual}]]>]]>{usual}"),
+            format!("{usual}]]>"),
+            "]]>".to_owned(),
+            String::new(),
+        ];
+        for framing in [Framing::Chunked, Framing::EndOfMessage] {
+            let (mut one, mut other) = (Encoder::new(framing), Encoder::new(framing));
+            let (mut written, mut pieces) = (Vec::new(), Vec::new());
+            for text in &texts {
+                one.write(&mut written, |out| out.extend_from_slice(text.as_bytes()));
+                other.piece(text.as_bytes(), &mut pieces);
+            }
+            one.end(&mut written);
+            other.end(&mut pieces);
+            assert!(written == pieces, "{framing:?}");
+        }
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub(super) enum Body {
 /// A reply with `<data>`, written as fast as the transport takes it. It holds a view of the data, never a copy.
 pub(crate) struct DataReply {
     encoder: Encoder,
-    /// Bytes without framing that come next.
+    /// Bytes without framing that come next: the start tags.
     piece: Vec<u8>,
     rest: Rest,
 }
@@ -96,7 +96,7 @@ pub(crate) enum Fill {
 
 impl DataReply {
     pub(super) fn new(encoder: Encoder, attributes: &Attributes, body: Body) -> Self {
-        let mut piece = Vec::with_capacity(REPLY_CHUNK_BYTES);
+        let mut piece = Vec::new();
         let mut writer = Writer::new(&mut piece);
         start(&mut writer, attributes);
         writer.start("data");
@@ -119,38 +119,47 @@ impl DataReply {
 
     /// Appends the next piece, of about `REPLY_CHUNK_BYTES`, framed.
     pub(crate) fn fill(&mut self, out: &mut Vec<u8>) -> Fill {
-        match &mut self.rest {
-            Rest::Nothing => {
-                out.append(&mut self.piece);
-                return Fill::Done;
-            }
-            Rest::End => {}
-            Rest::Tree(printer) => {
-                if printer.fill(&mut self.piece, REPLY_CHUNK_BYTES) == Progress::Done {
-                    self.rest = Rest::End;
-                }
-            }
-            Rest::Schema(text, at) => {
-                let piece = slice_from(text, *at);
-                crate::xml::writer::push_text(&mut self.piece, piece);
-                *at = at.saturating_add(piece.len());
-                if *at >= text.len() {
-                    self.rest = Rest::End;
-                }
-            }
+        let Self { encoder, piece, rest } = self;
+        if let Rest::Nothing = rest {
+            out.append(piece);
+            return Fill::Done;
         }
-        let ended = matches!(self.rest, Rest::End);
-        if ended {
-            self.piece.extend_from_slice(b"</data></rpc-reply>");
-        }
-        self.encoder.piece(&self.piece, out);
-        self.piece.clear();
-        if !ended {
+        encoder.write(out, |out| {
+            let until = out.len().saturating_add(REPLY_CHUNK_BYTES);
+            out.append(piece);
+            rest.write(out, until);
+        });
+        if !matches!(rest, Rest::End) {
             return Fill::More;
         }
-        self.encoder.end(out);
-        self.rest = Rest::Nothing;
+        encoder.end(out);
+        *rest = Rest::Nothing;
         Fill::Done
+    }
+}
+
+impl Rest {
+    /// Appends until `out` holds about `until` bytes, or all is written and this is `End`.
+    fn write(&mut self, out: &mut Vec<u8>, until: usize) {
+        match self {
+            Self::Tree(printer) => {
+                if printer.fill(out, until) == Progress::Done {
+                    *self = Self::End;
+                }
+            }
+            Self::Schema(text, at) => {
+                let piece = slice_from(text, *at);
+                crate::xml::writer::push_text(out, piece);
+                *at = at.saturating_add(piece.len());
+                if *at >= text.len() {
+                    *self = Self::End;
+                }
+            }
+            Self::End | Self::Nothing => {}
+        }
+        if let Self::End = self {
+            out.extend_from_slice(b"</data></rpc-reply>");
+        }
     }
 }
 

@@ -219,16 +219,14 @@ async fn who_is_cut_off_again_and_again_is_connected_again_each_time() {
     let authority = create("lab").unwrap();
     let mut first = Member::start(&authority, own(1)).await;
     let mut second = Member::start(&authority, own(2)).await;
-    let (to_first, to_second) =
-        (Wire::to(first.address.clone()).await, Wire::to(second.address.clone()).await);
+    // One side connects: of two pairs that are made at the same time one is given up, which may be heard of late.
+    let to_second = Wire::to(second.address.clone()).await;
     first.handle.set_peers(vec![second.at(&to_second.address)]);
-    second.handle.set_peers(vec![first.at(&to_first.address)]);
     for _ in 0..10 {
         first.connected().await;
         second.connected().await;
         exchange(&mut first, &mut second).await;
         first.send(&second, Lane::Bulk, vec![7; 8 << 20]);
-        to_first.cut();
         to_second.cut();
         assert_eq!(first.lost().await, Incarnation(2));
         assert_eq!(second.lost().await, Incarnation(1));

@@ -13,7 +13,7 @@ use crate::base::rules::Rule;
 use crate::base::time::{Now, Timestamp, WallTime};
 use crate::netconf::error::RpcError;
 use crate::replication::entry::RequestHead;
-use crate::replication::message::PeerMessage;
+use crate::replication::message::{PeerMessage, RequestBody};
 use crate::replication::state::LockTarget;
 use std::sync::Arc;
 
@@ -333,6 +333,13 @@ impl Agent {
 
     pub(super) fn fail(&mut self, now: Now, txid: TxId, errors: Vec<RpcError>) {
         let Some(pending) = self.pending.remove(&txid) else { return };
+        self.facts.failed = self.facts.failed.saturating_add(1);
+        self.view_is_stale = true;
+        if let Content::Control(body) = &pending.asked.content
+            && let RequestBody::Token(token) = &**body
+        {
+            self.token_secrets.remove(&token.digest);
+        }
         if let Some(Change::Initial(_)) = pending.asked.content.change() {
             let why = self.first(&errors);
             return self.give_up(format!("the initial configuration is refused: {why}"));

@@ -321,6 +321,7 @@ fn errors_come_back_to_the_node_that_asked() {
     assert_eq!(error.tag, ErrorTag::OperationFailed);
     assert!(error.path.is_some());
     cluster.everywhere("");
+    assert_eq!(cluster.nodes[&at.0].view.as_ref().unwrap().cluster.failed, 1);
 }
 
 #[test]

@@ -273,9 +273,9 @@ fn author(body: &Body) -> (String, Option<crate::base::ids::SessionId>) {
     match body {
         Body::Decision(decision) => {
             let request = &decision.request;
-            (request.user.clone(), request.session.map(|session| session.id))
+            (request.user.to_string(), request.session.map(|session| session.id))
         }
-        Body::SessionEnd { request, session } => (request.user.clone(), Some(session.id)),
+        Body::SessionEnd { request, session } => (request.user.to_string(), Some(session.id)),
         Body::NodeUp { .. }
         | Body::NodeDown { .. }
         | Body::SessionIds { .. }

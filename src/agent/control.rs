@@ -18,6 +18,7 @@ use crate::replication::entry::{Body, Seat};
 use crate::replication::message::RequestBody;
 use crate::replication::state::{Charter, RegisteredParticipant, Token};
 use sha2::Digest as _;
+use smol_str::SmolStr;
 
 /// A boot that announces itself.
 struct Arrival {
@@ -155,7 +156,7 @@ impl Agent {
             }
             TransactionName::Message { session, message_id } => {
                 let is_it = |line: &crate::replication::state::Committed| {
-                    line.session == Some(*session) && line.message_id.as_ref() == Some(message_id)
+                    line.session == Some(*session) && line.message_id.as_deref() == Some(message_id)
                 };
                 Ok(found(&is_it).map_or_else(|| other("open-or-never"), committed))
             }
@@ -226,8 +227,8 @@ impl Agent {
     fn addresses(&self) -> Vec<PeerAddress> {
         let address = |member: &crate::replication::state::Member| PeerAddress {
             incarnation: member.incarnation,
-            name: member.name.clone(),
-            address: member.address.clone(),
+            name: member.name.to_string(),
+            address: member.address.to_string(),
         };
         self.state.members.iter().map(address).collect()
     }
@@ -427,7 +428,8 @@ impl Agent {
             return self.unchanged(now, txid);
         }
         if !self.peers.connected().contains(&to) {
-            let name = self.state.member(to).map_or_else(String::new, |member| member.name.clone());
+            let name =
+                self.state.member(to).map_or_else(String::new, |member| member.name.to_string());
             return self.abort(now, txid, vec![fault::member_unreachable(&name)]);
         }
         match self.node.transfer_leader(to) {
@@ -466,7 +468,7 @@ impl Agent {
                 && self.node.matched(**learner).is_some_and(|matched| matched.0 + 64 > last.0)
         };
         let Some(learner) = conf.learners.iter().find(ready).copied() else { return };
-        let request = self.request_head(None, "", now.wall);
+        let request = self.request_head(None, SmolStr::default(), now.wall);
         let body = Body::Seat { request, change: Seat::Promoted { incarnation: learner } };
         if let Err(error) = self.propose_membership(SeatChange::Voter(learner), body) {
             tracing::debug!(%error, "a learner waits for its vote");

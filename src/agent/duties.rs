@@ -9,6 +9,7 @@ use crate::base::limits::{LOG_TAIL_ENTRIES, START_WAIT_MS};
 use crate::base::time::{Now, Timestamp};
 use crate::replication::entry::Body;
 use crate::transaction::confirmed::{RollbackCause, Step};
+use smol_str::SmolStr;
 
 impl Agent {
     /// To be called after each event: cheap when there is nothing to do.
@@ -109,7 +110,7 @@ impl Agent {
         };
         let change = Change::Rollback(step);
         let asked = Asked {
-            head: self.request_head(None, "", now.wall),
+            head: self.request_head(None, SmolStr::default(), now.wall),
             held: Vec::new(),
             test_only: false,
             comment: Some(comment.to_owned()),

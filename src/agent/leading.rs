@@ -13,7 +13,7 @@ use crate::base::rules::Rule;
 use crate::base::time::{Now, Timestamp};
 use crate::netconf::error::RpcError;
 use crate::replication::message::{PeerMessage, RequestBody, TxRequest};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What becomes of a request that is not in the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,13 +43,6 @@ struct Barrier {
     round: u64,
 }
 
-/// A commit that waits until the members have applied it.
-#[derive(Debug)]
-struct Ack {
-    txid: TxId,
-    index: LogIndex,
-}
-
 /// A leader's memory.
 pub(super) struct Leading {
     pub(super) slots: SlotQueue,
@@ -59,7 +52,8 @@ pub(super) struct Leading {
     /// By origin and boot: the lowest request that was still open when it last asked for something.
     floors: BTreeMap<(Incarnation, u64), u64>,
     barriers: VecDeque<Barrier>,
-    acks: Vec<Ack>,
+    /// Commits that wait until the members have applied them.
+    acks: BTreeSet<(LogIndex, TxId)>,
     /// The last read index that was asked for, and when; the first one that nobody has asked for yet is the next.
     asked_round: u64,
     asked_at: Timestamp,
@@ -75,7 +69,7 @@ impl Leading {
             known: BTreeMap::new(),
             floors: BTreeMap::new(),
             barriers: VecDeque::new(),
-            acks: Vec::new(),
+            acks: BTreeSet::new(),
             asked_round: 0,
             asked_at: Timestamp::default(),
             wanted_round: 0,
@@ -278,10 +272,7 @@ impl Agent {
 
     /// A commit of `txid` at `index`: said to its origin when all members that are in reach have applied it.
     pub(super) fn wait_for_members(&mut self, now: Now, txid: TxId, index: LogIndex) {
-        let is_known = self.leading.acks.iter().any(|ack| ack.txid == txid);
-        if !is_known {
-            self.leading.acks.push(Ack { txid, index });
-        }
+        self.leading.acks.insert((index, txid));
         self.look_after_acks(now);
     }
 
@@ -292,16 +283,15 @@ impl Agent {
             return;
         }
         let through = self.shown_by_all(now);
-        let (done, waiting) = std::mem::take(&mut self.leading.acks)
-            .into_iter()
-            .partition(|ack: &Ack| ack.index <= through);
-        self.leading.acks = waiting;
-        for ack in done {
-            let to = ack.txid.incarnation;
+        while let Some((_, txid)) =
+            self.leading.acks.first().copied().filter(|(index, _)| *index <= through)
+        {
+            self.leading.acks.pop_first();
+            let to = txid.incarnation;
             if to == self.parameters.incarnation {
-                self.acknowledged(now, ack.txid);
+                self.acknowledged(now, txid);
             } else {
-                let message = PeerMessage::AckDone { txid: ack.txid, missing: Vec::new() };
+                let message = PeerMessage::AckDone { txid, missing: Vec::new() };
                 self.effects.sends.push(ToPeer { to, message });
             }
         }

@@ -123,6 +123,8 @@ pub(crate) struct Agent {
     session_ids_asked: bool,
     candidate: Option<NodeCandidate>,
     pending: BTreeMap<TxId, Pending>,
+    /// Those of them that change nothing, and wait until what they were compared with is applied here.
+    unchanged: Vec<TxId>,
     next_seq: u64,
     /// Secrets of tokens that this node is making.
     token_secrets: BTreeMap<Digest, [u8; 16]>,
@@ -170,6 +172,7 @@ impl Agent {
             session_ids_asked: false,
             candidate,
             pending: BTreeMap::new(),
+            unchanged: Vec::new(),
             next_seq: 1,
             token_secrets: BTreeMap::new(),
             confirmed_since: None,

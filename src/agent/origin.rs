@@ -15,6 +15,7 @@ use crate::netconf::error::RpcError;
 use crate::replication::entry::RequestHead;
 use crate::replication::message::{PeerMessage, RequestBody};
 use crate::replication::state::LockTarget;
+use smol_str::SmolStr;
 use std::sync::Arc;
 
 /// A request of this node without an outcome.
@@ -46,7 +47,7 @@ enum Stage {
 pub(super) struct Order {
     pub(super) reply: Option<ReplyTo>,
     pub(super) session: Option<SessionKey>,
-    pub(super) user: String,
+    pub(super) user: SmolStr,
     pub(super) at: WallTime,
     pub(super) candidate: bool,
     pub(super) test_only: bool,
@@ -79,7 +80,7 @@ impl Order {
         Self {
             reply: None,
             session: None,
-            user: String::new(),
+            user: SmolStr::default(),
             at: now.wall,
             candidate: false,
             test_only: false,
@@ -92,7 +93,7 @@ impl Order {
 impl Agent {
     /// Takes a request on its way.
     pub(super) fn order(&mut self, now: Now, order: Order) {
-        let head = self.request_head(order.session, &order.user, order.at);
+        let head = self.request_head(order.session, order.user, order.at);
         let txid = head.txid;
         let held = order.session.map(|session| self.held_by(session)).unwrap_or_default();
         let Order { reply, candidate, test_only, comment, content, .. } = order;
@@ -114,7 +115,7 @@ impl Agent {
     pub(super) fn request_head(
         &mut self,
         session: Option<SessionKey>,
-        user: &str,
+        user: SmolStr,
         at: WallTime,
     ) -> RequestHead {
         let (incarnation, boot) = (self.parameters.incarnation, self.parameters.boot.counter);
@@ -125,7 +126,6 @@ impl Agent {
         let open = session.and_then(|session| self.sessions.get(&session.id));
         let message_id = open.and_then(|open| open.message_id.clone());
         let transaction = open.and_then(|open| open.transaction.clone());
-        let user = user.to_owned();
         RequestHead { txid, low, session, user, at, message_id, transaction }
     }
 
@@ -211,8 +211,14 @@ impl Agent {
                 now.monotonic.ms_since(since.max(pending.since)) >= NO_LEADER_WAIT_MS
             })
         };
-        let txids: Vec<TxId> = self.pending.keys().copied().collect();
-        for txid in txids {
+        let is_due = |pending: &Pending| match pending.stage {
+            Stage::Open => waited(pending) || now.monotonic.ms_since(pending.given) >= RESEND_MS,
+            Stage::Applied(_, until) => now.monotonic >= until,
+            Stage::Unchanged(_) => false,
+        };
+        let due: Vec<TxId> =
+            self.pending.iter().filter(|(_, own)| is_due(own)).map(|(txid, _)| *txid).collect();
+        for txid in due {
             let Some(pending) = self.pending.get_mut(&txid) else { continue };
             match pending.stage {
                 Stage::Open if waited(pending) && pending.reply.is_some() => {
@@ -261,6 +267,7 @@ impl Agent {
             Conclusion::Abort(errors) => self.fail(now, txid, errors),
             Conclusion::Unchanged(index) => {
                 pending.stage = Stage::Unchanged(index);
+                self.unchanged.push(txid);
                 self.finish_unchanged(now);
             }
         }
@@ -269,15 +276,15 @@ impl Agent {
     /// What changed nothing and waited until this node had applied what it was compared with.
     pub(super) fn finish_unchanged(&mut self, now: Now) {
         let applied = self.applied;
-        let done =
-            |pending: &Pending| matches!(pending.stage, Stage::Unchanged(at) if at <= applied);
-        let ready: Vec<TxId> = self
-            .pending
-            .iter()
-            .filter(|(_, pending)| done(pending))
-            .map(|(txid, _)| *txid)
-            .collect();
-        for txid in ready {
+        for txid in std::mem::take(&mut self.unchanged) {
+            match self.pending.get(&txid).map(|pending| pending.stage) {
+                Some(Stage::Unchanged(at)) if at <= applied => {}
+                Some(_) => {
+                    self.unchanged.push(txid);
+                    continue;
+                }
+                None => continue,
+            }
             let tests = self.pending.get(&txid).is_some_and(|pending| pending.asked.test_only);
             if !tests && self.pending.get(&txid).is_some_and(|pending| pending.candidate) {
                 self.candidate_unchanged();

@@ -355,8 +355,8 @@ impl Agent {
         let peers: Vec<PeerAddress> = members
             .map(|member| PeerAddress {
                 incarnation: member.incarnation,
-                name: member.name.clone(),
-                address: member.address.clone(),
+                name: member.name.to_string(),
+                address: member.address.to_string(),
             })
             .collect();
         if peers != self.peers.shown_peers {

@@ -9,14 +9,15 @@ use crate::base::limits::{EARLY_SESSIONS_MAX, SESSION_ID_BLOCK};
 use crate::base::time::Now;
 use crate::netconf::state::{SessionState, Transport};
 use crate::replication::message::RequestBody;
+use smol_str::SmolStr;
 
 /// An open session.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) client: Client,
     /// Of the request that it has asked last: by them its outcome can be found.
-    pub(super) message_id: Option<String>,
-    pub(super) transaction: Option<String>,
+    pub(super) message_id: Option<SmolStr>,
+    pub(super) transaction: Option<SmolStr>,
 }
 
 impl Session {
@@ -84,8 +85,8 @@ impl Agent {
         transaction: Option<String>,
     ) {
         if let Some(open) = self.sessions.get_mut(&session.id) {
-            open.message_id = Some(message_id);
-            open.transaction = transaction;
+            open.message_id = Some(message_id.into());
+            open.transaction = transaction.map(SmolStr::from);
         }
     }
 
@@ -106,8 +107,9 @@ impl Agent {
     }
 
     /// The user of a session, for history and participants.
-    pub(super) fn user_of(&self, session: SessionKey) -> String {
-        self.sessions.get(&session.id).map_or_else(String::new, |open| open.client.user.clone())
+    pub(super) fn user_of(&self, session: SessionKey) -> SmolStr {
+        let open = self.sessions.get(&session.id);
+        open.map_or_else(SmolStr::default, |open| SmolStr::from(open.client.user.as_str()))
     }
 
     /// RFC 6241, 7.9.
@@ -156,7 +158,7 @@ impl Agent {
         let holds = self.state.holders().any(|holder| holder == session);
         if holds || self.has_pending(session) {
             let mut order = Order::of_node(now, Content::SessionEnd(session));
-            order.user = ended.client.user;
+            order.user = ended.client.user.into();
             order.reply = reply;
             self.order(now, order);
             return self.release_candidate(session);

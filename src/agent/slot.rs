@@ -113,7 +113,7 @@ fn concerned<'a>(
     let changed = changed_paths(&evaluated.before, &evaluated.after);
     let mut found = Vec::new();
     for member in head.members.iter().filter(|member| member.up && in_reach(member.incarnation)) {
-        for participant in &member.participants {
+        for participant in member.participants.iter() {
             let paths: Vec<Vec<NodeId>> = participant
                 .paths
                 .iter()
@@ -269,7 +269,7 @@ impl Agent {
     /// Milliseconds that a member's participants have together.
     fn patience_with(&self, member: Incarnation) -> u64 {
         let member = self.head.state().and_then(|head| head.member(member));
-        let participants = member.map(|member| member.participants.as_slice()).unwrap_or_default();
+        let participants = member.map(|member| &*member.participants).unwrap_or_default();
         let deadlines = participants.iter().map(|participant| participant.deadline_ms);
         let all = deadlines.fold(0_u64, |sum, ms| sum.saturating_add(ms.saturating_mul(2)));
         all.saturating_add(PREPARE_TIMEOUT_MS)
@@ -282,7 +282,7 @@ impl Agent {
             base: slot.evaluated.base,
             before: slot.evaluated.before.clone(),
             after: slot.evaluated.after.clone(),
-            user: slot.asked.head.user.clone(),
+            user: slot.asked.head.user.to_string(),
             session: slot.asked.session().map(|session| session.id),
             ask,
         }
@@ -495,7 +495,7 @@ impl Agent {
         let Some(slot) = self.leading.slots.open.take() else { return };
         self.release(now, slot.number, &slot.prepared);
         let member = self.head.state().and_then(|head| head.member(member));
-        let member = member.map_or_else(String::new, |member| member.name.clone());
+        let member = member.map_or_else(String::new, |member| member.name.to_string());
         let error = fault::refused(&member, participant, reason);
         self.abort(now, slot.asked.txid(), vec![error]);
         self.next_work(now);

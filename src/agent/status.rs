@@ -116,7 +116,7 @@ struct Snapshot {
 impl Snapshot {
     fn name_of(&self, incarnation: Incarnation) -> String {
         let member = self.state.member(incarnation);
-        member.map_or_else(|| incarnation.to_string(), |member| member.name.clone())
+        member.map_or_else(|| incarnation.to_string(), |member| member.name.to_string())
     }
 
     fn role(&self) -> &'static str {
@@ -164,7 +164,13 @@ impl Snapshot {
             last_leadership_change: facts.last_leadership_change,
             last_commit: facts.last_commit,
             join_progress: facts.join_progress,
-            history: state.history.iter().rev().take(HISTORY_SHOWN_MAX).map(history_line).collect(),
+            history: state
+                .history
+                .iter()
+                .rev()
+                .take(HISTORY_SHOWN_MAX)
+                .map(|line| history_line(line))
+                .collect(),
         }
     }
 
@@ -175,9 +181,9 @@ impl Snapshot {
         let own = member.incarnation == status.id;
         let connected = self.connected.contains(&member.incarnation);
         MemberState {
-            name: member.name.clone(),
+            name: member.name.to_string(),
             incarnation: member.incarnation.0,
-            address: member.address.clone(),
+            address: member.address.to_string(),
             voter: status.conf_state.voters.contains(&member.incarnation),
             active: own || heard.map_or(connected, |ms| ms <= ACTIVE_MS),
             last_contact_ms: heard,
@@ -198,10 +204,10 @@ fn history_line(line: &Committed) -> HistoryLine {
     HistoryLine {
         revision: line.revision.0,
         transaction: line.txid.map_or_else(String::new, |txid| txid.to_string()),
-        user: line.user.clone(),
+        user: line.user.to_string(),
         session: line.session,
         at: line.at,
-        origin: line.origin.clone(),
+        origin: line.origin.to_string(),
         comment: line.comment.clone(),
     }
 }

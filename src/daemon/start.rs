@@ -177,8 +177,8 @@ fn others_in(state: &State, identity: &Identity) -> Vec<PeerAddress> {
     let others = state.members.iter().filter(|it| it.incarnation != identity.incarnation);
     let address = |member: &Member| PeerAddress {
         incarnation: member.incarnation,
-        name: member.name.clone(),
-        address: member.address.clone(),
+        name: member.name.to_string(),
+        address: member.address.to_string(),
     };
     others.map(address).collect()
 }

@@ -15,6 +15,8 @@ use crate::transaction::confirmed::{ConfirmedCommit, Step};
 use crate::yang::schema::Schema;
 use crate::yang::tree::Tree;
 use sha2::Digest as _;
+use smol_str::SmolStr;
+use std::sync::Arc;
 
 /// Where an entry stands in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,18 +150,18 @@ fn node_up(
     }
     let session_ids = next_block(state);
     let known = state.member(incarnation).map(|member| member.address.clone());
-    let address = if address.is_empty() { known.unwrap_or_default() } else { address.to_owned() };
+    let address = if address.is_empty() { known.unwrap_or_default() } else { address.into() };
     let member = Member {
         incarnation,
-        name: name.to_owned(),
+        name: name.into(),
         address,
         boot,
         up: true,
         floor: 0,
         ended: imbl::OrdMap::new(),
         session_ids,
-        blocks: vec![session_ids.0],
-        participants: participants.to_vec(),
+        blocks: Arc::new(vec![session_ids.0]),
+        participants: participants.into(),
     };
     let earlier =
         |session: &SessionKey| session.incarnation == incarnation && session.boot < boot.counter;
@@ -213,8 +215,9 @@ fn session_ids(
     let block = next_block(state);
     match member_mut(state, incarnation) {
         Some(member) if member.boot.counter == boot => {
-            member.blocks.retain(|first| first.saturating_add(SESSION_ID_BLOCK) > lowest.0);
-            member.blocks.push(block.0);
+            let blocks = Arc::make_mut(&mut member.blocks);
+            blocks.retain(|first| first.saturating_add(SESSION_ID_BLOCK) > lowest.0);
+            blocks.push(block.0);
             member.session_ids = block;
             Applied::Done(Effect::default())
         }
@@ -231,8 +234,8 @@ fn init(state: &mut State, request: &RequestHead, charter: &Charter, address: &s
     if state.charter.is_some() {
         return Applied::Void;
     }
-    address.clone_into(&mut member.address);
-    state.charter = Some(charter.clone());
+    member.address = address.into();
+    state.charter = Some(Arc::new(charter.clone()));
     state.control.insert(request.txid);
     note(state, request, format!("cluster {} was founded", charter.name));
     Applied::Done(Effect::default())
@@ -316,7 +319,7 @@ fn note(state: &mut State, request: &RequestHead, comment: String) {
         at: request.at,
         origin: state
             .member(request.txid.incarnation)
-            .map_or_else(String::new, |member| member.name.clone()),
+            .map_or_else(SmolStr::default, |member| member.name.clone()),
         comment: Some(comment),
         message_id: None,
         transaction: None,
@@ -340,9 +343,11 @@ fn is_closed(state: &mut State, request: &RequestHead) -> bool {
     }
     if member.floor < request.low {
         member.floor = request.low;
-        let is_open =
-            |(_, closed_by): &(_, Option<u64>)| closed_by.is_none_or(|seq| seq >= request.low);
-        member.ended = std::mem::take(&mut member.ended).into_iter().filter(is_open).collect();
+        if !member.ended.is_empty() {
+            let is_open =
+                |(_, closed_by): &(_, Option<u64>)| closed_by.is_none_or(|seq| seq >= request.low);
+            member.ended = std::mem::take(&mut member.ended).into_iter().filter(is_open).collect();
+        }
         forget_control(state, txid.incarnation, (txid.boot, request.low));
     }
     false
@@ -350,12 +355,9 @@ fn is_closed(state: &mut State, request: &RequestHead) -> bool {
 
 /// Drops the outcomes of lock requests of `incarnation` before `(boot, seq)`: floor and boot refuse them from now on.
 fn forget_control(state: &mut State, incarnation: Incarnation, before: (u64, u64)) {
-    let closed: Vec<TxId> = state
-        .control
-        .iter()
-        .filter(|txid| txid.incarnation == incarnation && (txid.boot, txid.seq) < before)
-        .copied()
-        .collect();
+    let first = TxId { incarnation, boot: 0, seq: 0 };
+    let end = TxId { incarnation, boot: before.0, seq: before.1 };
+    let closed: Vec<TxId> = state.control.range(first..end).copied().collect();
     for txid in closed {
         state.control.remove(&txid);
     }
@@ -566,9 +568,9 @@ fn release(
             revision: state.revision,
             txid: None,
             session: Some(session.id),
-            user: user.to_owned(),
+            user: user.into(),
             at,
-            origin: String::new(),
+            origin: SmolStr::default(),
             comment: Some("rollback: the session of the confirmed commit ended".to_owned()),
             message_id: None,
             transaction: None,

@@ -8,6 +8,7 @@ use crate::base::policy::Policy;
 use crate::base::time::WallTime;
 use crate::transaction::confirmed::Step;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// What the leader of `term` wrote into the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,11 +122,11 @@ pub(crate) struct RequestHead {
     pub(crate) low: u64,
     /// `None` for what the agent itself decides.
     pub(crate) session: Option<SessionKey>,
-    pub(crate) user: String,
+    pub(crate) user: SmolStr,
     pub(crate) at: WallTime,
     /// The request's `message-id` and its client's `transaction-id`: an outcome is found by them.
-    pub(crate) message_id: Option<String>,
-    pub(crate) transaction: Option<String>,
+    pub(crate) message_id: Option<SmolStr>,
+    pub(crate) transaction: Option<SmolStr>,
 }
 
 /// One transaction on running.
@@ -143,12 +144,17 @@ pub(crate) struct Decision {
     pub(crate) held: Vec<(LockTarget, LogIndex)>,
     pub(crate) confirmed: Option<Step>,
     /// The member that the request came to.
-    pub(crate) origin: String,
+    pub(crate) origin: SmolStr,
     pub(crate) comment: Option<String>,
     /// The canonical difference, encoded by `yang::tree`. Empty for a rollback: apply restores what the state holds.
     #[serde(skip)]
     pub(crate) diff: Vec<u8>,
 }
+
+/// Bytes of the length of the head.
+const LENGTH_BYTES: usize = 4;
+/// Most heads have no more bytes than this.
+const HEAD_BYTES_USUAL: usize = 256;
 
 /// Why bytes are no entry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -158,7 +164,6 @@ pub(crate) struct EntryError(String);
 impl Entry {
     /// The bytes of the log: the length of the head, the head, the diff.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, EntryError> {
-        let head = postcard::to_stdvec(self).map_err(|error| EntryError(error.to_string()))?;
         let diff = match &self.body {
             Body::Decision(decision) => decision.diff.as_slice(),
             Body::NodeUp { .. }
@@ -173,10 +178,15 @@ impl Entry {
             | Body::Policy { .. }
             | Body::Seat { .. } => &[],
         };
-        let length = u32::try_from(head.len()).map_err(|error| EntryError(error.to_string()))?;
-        let mut bytes = Vec::with_capacity(4 + head.len() + diff.len());
-        bytes.extend_from_slice(&length.to_le_bytes());
-        bytes.extend_from_slice(&head);
+        let failed = |error: &dyn std::fmt::Display| EntryError(error.to_string());
+        let mut start = Vec::with_capacity(LENGTH_BYTES + HEAD_BYTES_USUAL + diff.len());
+        start.extend_from_slice(&[0; LENGTH_BYTES]);
+        let mut bytes = postcard::to_extend(self, start).map_err(|error| failed(&error))?;
+        let head = bytes.len().saturating_sub(LENGTH_BYTES);
+        let length = u32::try_from(head).map_err(|error| failed(&error))?;
+        if let Some(start) = bytes.first_chunk_mut::<LENGTH_BYTES>() {
+            *start = length.to_le_bytes();
+        }
         bytes.extend_from_slice(diff);
         Ok(bytes)
     }
@@ -184,7 +194,7 @@ impl Entry {
     /// The entry that `bytes` hold.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Entry, EntryError> {
         let short = || EntryError("it ends too early".to_owned());
-        let (length, rest) = bytes.split_first_chunk::<4>().ok_or_else(short)?;
+        let (length, rest) = bytes.split_first_chunk::<LENGTH_BYTES>().ok_or_else(short)?;
         let length = usize::try_from(u32::from_le_bytes(*length))
             .map_err(|error| EntryError(error.to_string()))?;
         let (head, diff) = rest.split_at_checked(length).ok_or_else(short)?;

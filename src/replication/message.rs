@@ -17,7 +17,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum PeerMessage {
     /// A frame of consensus, prompt or not.
-    Consensus { frame: Vec<u8>, lane: Lane },
+    Consensus {
+        #[serde(with = "serde_bytes")]
+        frame: Vec<u8>,
+        lane: Lane,
+    },
     /// The first message when a connection is there: who the sender is in this life, how far its log goes, and what
     /// the receiver had acknowledged to it (PROTOCOL M3).
     Hello { boot: Boot, last: LogPosition, you_acked: LogPosition },
@@ -30,7 +34,12 @@ pub(crate) enum PeerMessage {
     /// To the leader: something that is to be decided.
     Request(Box<TxRequest>),
     /// To the origin: the request will not come into the log by this leader; it is what the errors say.
-    Abort { txid: TxId, term: Term, errors: Vec<u8> },
+    Abort {
+        txid: TxId,
+        term: Term,
+        #[serde(with = "serde_bytes")]
+        errors: Vec<u8>,
+    },
     /// To the origin: the request changes nothing. It is done when `read_index` is applied.
     Unchanged { txid: TxId, term: Term, read_index: LogIndex },
     /// To the origin: all members that the acknowledgement waits for show this revision, or are out of reach.
@@ -102,9 +111,9 @@ pub(crate) enum RequestBody {
     /// The same, if running is still empty.
     Initial(Edit),
     /// All of running, encoded by `yang::tree`.
-    Replace(Vec<u8>),
+    Replace(#[serde(with = "serde_bytes")] Vec<u8>),
     /// Would this be valid? Encoded by `yang::tree`.
-    Validate(Vec<u8>),
+    Validate(#[serde(with = "serde_bytes")] Vec<u8>),
     Candidate(Box<CandidateChange>),
     Cancel {
         persist_id: Option<String>,
@@ -148,6 +157,7 @@ pub(crate) enum RequestBody {
 pub(crate) struct CandidateChange {
     pub(crate) base: Revision,
     /// The difference to the base, encoded by `yang::tree`.
+    #[serde(with = "serde_bytes")]
     pub(crate) diff: Vec<u8>,
     pub(crate) footprint: Footprint,
     pub(crate) ask: Ask,
@@ -164,6 +174,7 @@ pub(crate) struct Prepare {
     pub(crate) base_digest: Digest,
     pub(crate) result_digest: Digest,
     /// Encoded by `yang::tree`.
+    #[serde(with = "serde_bytes")]
     pub(crate) diff: Vec<u8>,
     pub(crate) user: String,
     pub(crate) session: Option<SessionId>,
@@ -200,10 +211,15 @@ pub(crate) enum Verdict {
 #[error("a message of a member cannot be read: {0}")]
 pub(crate) struct MessageError(String);
 
+/// Most messages have no more bytes than this beside a frame of consensus.
+const OTHER_BYTES_USUAL: usize = 128;
+
 impl PeerMessage {
     /// Its bytes.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, MessageError> {
-        postcard::to_stdvec(self).map_err(|error| MessageError(error.to_string()))
+        let frame_bytes = if let Self::Consensus { frame, .. } = self { frame.len() } else { 0 };
+        let bytes = Vec::with_capacity(OTHER_BYTES_USUAL.saturating_add(frame_bytes));
+        postcard::to_extend(self, bytes).map_err(|error| MessageError(error.to_string()))
     }
 
     /// The message that `bytes` hold.

@@ -11,6 +11,7 @@ use crate::transaction::confirmed::ConfirmedCommit;
 use crate::yang::schema::Schema;
 use crate::yang::tree::{Seed, Tree, TreeDecoder, decode_diff, diff, encode_diff, encode_tree};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 const MAGIC: &[u8; 4] = b"QRS1";
 /// Bytes of one piece of a tree.
@@ -32,10 +33,10 @@ struct Head {
     control: Vec<TxId>,
     /// Revisions and costs of what is kept, oldest first.
     kept: Vec<(Revision, u64)>,
-    history: Vec<Committed>,
+    history: Vec<Arc<Committed>>,
     next_session_id: u32,
     next_incarnation: u64,
-    charter: Option<Charter>,
+    charter: Option<Arc<Charter>>,
     tokens: Vec<Token>,
     policy: Policy,
 }

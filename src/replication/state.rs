@@ -9,6 +9,8 @@ use crate::base::time::WallTime;
 use crate::transaction::confirmed::ConfirmedCommit;
 use crate::yang::tree::Tree;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+use std::sync::Arc;
 
 /// The certificate authority of the cluster. The key is secret.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,9 +50,9 @@ pub(crate) struct Lock {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Member {
     pub(crate) incarnation: Incarnation,
-    pub(crate) name: String,
+    pub(crate) name: SmolStr,
     /// `host:port` of its peer listener; empty in a cluster of one without any.
-    pub(crate) address: String,
+    pub(crate) address: SmolStr,
     /// The newest boot that the log knows; its counter is 0 before the first.
     pub(crate) boot: Boot,
     /// No `NodeDown` came since that boot's `NodeUp`.
@@ -64,9 +66,9 @@ pub(crate) struct Member {
     /// Wire session-ids of the newest boot, from the first to below the second; the last block given.
     pub(crate) session_ids: (u32, u32),
     /// Blocks of the newest boot, by their first id, in which sessions may be open.
-    pub(crate) blocks: Vec<u32>,
+    pub(crate) blocks: Arc<Vec<u32>>,
     /// Who is asked about changes on this member.
-    pub(crate) participants: Vec<RegisteredParticipant>,
+    pub(crate) participants: Arc<[RegisteredParticipant]>,
 }
 
 /// A participant as every member knows it (PROTOCOL F13).
@@ -105,13 +107,13 @@ pub(crate) struct Committed {
     pub(crate) revision: Revision,
     pub(crate) txid: Option<TxId>,
     pub(crate) session: Option<SessionId>,
-    pub(crate) user: String,
+    pub(crate) user: SmolStr,
     pub(crate) at: WallTime,
-    pub(crate) origin: String,
+    pub(crate) origin: SmolStr,
     pub(crate) comment: Option<String>,
     /// As in the `RequestHead`.
-    pub(crate) message_id: Option<String>,
-    pub(crate) transaction: Option<String>,
+    pub(crate) message_id: Option<SmolStr>,
+    pub(crate) transaction: Option<SmolStr>,
 }
 
 /// Running as it was before a commit, so that it can be had again, and changes of it can be rebased.
@@ -125,7 +127,8 @@ pub(crate) struct Kept {
 
 /// The state.
 ///
-/// Invariant: it is changed by `apply` alone, and by nothing outside the entry. `revision` rises by one with each
+/// Invariant: it is changed by `apply` alone, and by nothing outside the entry. A copy costs next to nothing: each entry
+/// makes one. `revision` rises by one with each
 /// committed decision or rollback. `outcomes` holds commits only.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
@@ -142,12 +145,12 @@ pub(crate) struct State {
     /// The revisions before this one, oldest first: at most `HISTORY_MAX`, and of `KEPT_BYTES_MAX` bytes together.
     pub(crate) kept: imbl::Vector<Kept>,
     /// The newest `HISTORY_MAX` commits, oldest first.
-    pub(crate) history: imbl::Vector<Committed>,
+    pub(crate) history: imbl::Vector<Arc<Committed>>,
     /// The first wire session-id that no boot has received.
     pub(crate) next_session_id: u32,
     /// The first incarnation that no member has received.
     pub(crate) next_incarnation: u64,
-    pub(crate) charter: Option<Charter>,
+    pub(crate) charter: Option<Arc<Charter>>,
     /// Unused ones, oldest first.
     pub(crate) tokens: Vec<Token>,
     pub(crate) policy: Policy,
@@ -158,15 +161,15 @@ impl Member {
     pub(crate) fn joining(incarnation: Incarnation, name: &str, address: &str) -> Self {
         Self {
             incarnation,
-            name: name.to_owned(),
-            address: address.to_owned(),
+            name: name.into(),
+            address: address.into(),
             boot: Boot::default(),
             up: false,
             floor: 0,
             ended: imbl::OrdMap::new(),
             session_ids: (0, 0),
-            blocks: Vec::new(),
-            participants: Vec::new(),
+            blocks: Arc::default(),
+            participants: Arc::default(),
         }
     }
 }
@@ -240,10 +243,10 @@ impl State {
 
     /// The commit that `user` gave this name.
     pub(crate) fn named(&self, user: &str, transaction: &str) -> Option<&Committed> {
-        let is_it = |line: &&Committed| {
+        let is_it = |line: &&Arc<Committed>| {
             line.user == user && line.transaction.as_deref() == Some(transaction)
         };
-        self.history.iter().rev().find(is_it)
+        self.history.iter().rev().find(is_it).map(|line| &**line)
     }
 
     /// The member of that name.
@@ -276,7 +279,7 @@ impl State {
         if let Some(txid) = line.txid {
             self.outcomes.insert(txid, line.revision);
         }
-        self.history.push_back(line);
+        self.history.push_back(Arc::new(line));
         while self.history.len() > HISTORY_MAX {
             if let Some(txid) = self.history.pop_front().and_then(|oldest| oldest.txid) {
                 self.outcomes.remove(&txid);

@@ -104,9 +104,9 @@ impl Log {
             txid,
             low: self.seq,
             session,
-            user: "admin".to_owned(),
+            user: "admin".into(),
             at: WallTime(9),
-            message_id: Some("7".to_owned()),
+            message_id: Some("7".into()),
             transaction: None,
         }
     }
@@ -130,7 +130,7 @@ impl Log {
             schema_id: SCHEMA,
             held: Vec::new(),
             confirmed,
-            origin: "node".to_owned(),
+            origin: "node".into(),
             comment: Some("why".to_owned()),
             diff: if restores { Vec::new() } else { encode_diff(&change, &*schema) },
         }

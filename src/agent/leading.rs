@@ -12,7 +12,7 @@ use crate::base::limits::TX_QUEUE_MAX;
 use crate::base::rules::Rule;
 use crate::base::time::{Now, Timestamp};
 use crate::netconf::error::RpcError;
-use crate::replication::message::{PeerMessage, RequestBody, TxRequest};
+use crate::replication::message::{Control, PeerMessage, TxRequest};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What becomes of a request that is not in the log.
@@ -149,7 +149,7 @@ impl Agent {
             return;
         }
         let begins = matches!(&asked.content, Content::Control(body)
-            if matches!(**body, RequestBody::NodeUp { .. }));
+            if matches!(**body, Control::NodeUp { .. }));
         let member = head.member(txid.incarnation);
         let closed =
             member.is_none_or(|member| member.boot.counter != txid.boot || txid.seq < member.floor);

@@ -13,7 +13,7 @@ use crate::base::rules::Rule;
 use crate::base::time::{Now, Timestamp, WallTime};
 use crate::netconf::error::RpcError;
 use crate::replication::entry::RequestHead;
-use crate::replication::message::{PeerMessage, RequestBody};
+use crate::replication::message::{Control, PeerMessage};
 use crate::replication::state::LockTarget;
 use std::sync::Arc;
 
@@ -336,7 +336,7 @@ impl Agent {
         self.facts.failed = self.facts.failed.saturating_add(1);
         self.view_is_stale = true;
         if let Content::Control(body) = &pending.asked.content
-            && let RequestBody::Token(token) = &**body
+            && let Control::Token(token) = &**body
         {
             self.token_secrets.remove(&token.digest);
         }

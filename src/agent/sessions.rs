@@ -8,7 +8,7 @@ use crate::base::ids::{SessionId, SessionKey};
 use crate::base::limits::{EARLY_SESSIONS_MAX, SESSION_ID_BLOCK};
 use crate::base::time::Now;
 use crate::netconf::state::{SessionState, Transport};
-use crate::replication::message::RequestBody;
+use crate::replication::message::Control;
 
 /// An open session.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ impl Agent {
             return;
         }
         self.session_ids_asked = true;
-        let body = RequestBody::SessionIds { lowest: self.lowest_session() };
+        let body = Control::SessionIds { lowest: self.lowest_session() };
         self.order(now, Order::of_node(now, Content::Control(Box::new(body))));
     }
 

@@ -114,6 +114,12 @@ pub(crate) enum RequestBody {
     Lock(LockTarget),
     Unlock(LockTarget),
     SessionEnd(SessionKey),
+    Control(Box<Control>),
+}
+
+/// What is decided without a look at the data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Control {
     /// The first request of a boot.
     NodeUp {
         boot: Boot,

@@ -105,9 +105,27 @@ fn a_session_is_killed_from_another_member() {
         victim.wire.closes();
         killer.ok(&lock("running"));
         killer.ok(&unlock("running"));
-        killer.request(&kill(u32::MAX)).fails_with("invalid-value");
-        killer.request(&kill(killer.id)).fails_with("invalid-value");
+        // RFC 6241, 7.9: it is over, it was never opened, there can be none, it is one's own.
+        for id in [victim.id, victim.id + 1, u32::MAX, killer.id] {
+            killer.request(&kill(id)).fails_with("invalid-value");
+        }
     }
+}
+
+#[test]
+fn a_session_of_a_member_that_does_not_answer_is_killed_all_the_same() {
+    let cluster = Cluster::start(3);
+    let (leader, silent) = (cluster.leader(), cluster.follower());
+    let mut victim = cluster.session(silent);
+    victim.ok(&lock("running"));
+    let mut killer = cluster.session(leader);
+    cluster.nodes[silent].pause();
+    let kill = format!("<kill-session><session-id>{}</session-id></kill-session>", victim.id);
+    killer.ok(&kill);
+    killer.ok(&lock("running"));
+    cluster.nodes[silent].resume();
+    victim.wire.closes();
+    killer.request(&kill).fails_with("invalid-value");
 }
 
 #[test]

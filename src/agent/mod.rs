@@ -16,6 +16,7 @@ mod fault;
 mod head;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) mod inspect;
+mod kill;
 mod leading;
 mod member;
 mod origin;
@@ -47,6 +48,7 @@ use candidate::NodeCandidate;
 use effects::{Effects, Persist};
 use event::{Answer, ReplyTo, SessionEvent};
 use head::Head;
+use kill::Kill;
 use leading::{Conclusion, Leading};
 use member::Participants;
 use origin::Pending;
@@ -117,6 +119,7 @@ pub(crate) struct Agent {
     participants: Participants,
     phase: Phase,
     sessions: BTreeMap<SessionId, Session>,
+    kills: Vec<Kill>,
     /// Wire ids that this boot may still give: from the first to below the second.
     session_ids: (u32, u32),
     /// More are on their way through the log.
@@ -166,6 +169,7 @@ impl Agent {
             participants,
             phase: Phase::Recovering,
             sessions: BTreeMap::new(),
+            kills: Vec::new(),
             session_ids: (0, 0),
             session_ids_asked: false,
             candidate,
@@ -247,6 +251,8 @@ impl Agent {
             }
             PeerMessage::SlotAbort { term, slot } => self.slot_aborted(now, term, slot),
             PeerMessage::Removed => self.was_removed(now),
+            PeerMessage::SessionQuery { session } => self.session_queried(from, session),
+            PeerMessage::SessionIs { session, open } => self.session_is(now, from, session, open),
         }
         self.look_around(now);
     }
@@ -331,6 +337,7 @@ impl Agent {
         self.look_around(now);
         self.look_after_pending(now);
         self.look_after_acks(now);
+        self.look_after_kills(now);
         self.duties(now);
     }
 
@@ -343,6 +350,7 @@ impl Agent {
             self.participants.deadline(),
             self.pending_due(),
             self.ack_due(now),
+            self.kill_due(),
         ];
         due.into_iter().flatten().min()
     }

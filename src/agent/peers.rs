@@ -171,6 +171,7 @@ impl Agent {
             self.node.hurry();
         }
         self.ask_again_without(now, peer);
+        self.kill_without(now, peer);
     }
 
     pub(super) fn heard_hello(&mut self, peer: Incarnation, boot: Boot, you_acked: LogPosition) {

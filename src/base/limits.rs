@@ -158,6 +158,8 @@ pub(crate) const SESSION_LEASE_MS: u64 = 30_000;
 pub(crate) const NO_LEADER_WAIT_MS: u64 = 5_000;
 /// Milliseconds after which a request without an outcome is sent again.
 pub(crate) const RESEND_MS: u64 = 1_000;
+/// Milliseconds that a member has to say whether it has a session that another one is to kill.
+pub(crate) const SESSION_QUERY_MS: u64 = 1_000;
 /// Milliseconds that a committed change waits for the members that the policy names.
 pub(crate) const ACK_TIMEOUT_MS: u64 = 2_000;
 /// Milliseconds that a member has to vote, beside the deadlines of its participants.

@@ -45,6 +45,10 @@ pub(crate) enum PeerMessage {
     Vote { term: Term, slot: u64, ask: PrepareAsk, verdict: Verdict },
     /// To a member that was asked: nothing comes of it.
     SlotAbort { term: Term, slot: u64 },
+    /// To the member whose session it is: is it open?
+    SessionQuery { session: SessionKey },
+    /// The answer.
+    SessionIs { session: SessionKey, open: bool },
 }
 
 /// By which connection a message goes, so that bulk never holds up a heartbeat (PROTOCOL F12).
@@ -233,7 +237,9 @@ impl PeerMessage {
             | Self::Removed
             | Self::Prepare(_)
             | Self::Vote { .. }
-            | Self::SlotAbort { .. } => Lane::Bulk,
+            | Self::SlotAbort { .. }
+            | Self::SessionQuery { .. }
+            | Self::SessionIs { .. } => Lane::Bulk,
         }
     }
 }

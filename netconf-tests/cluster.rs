@@ -319,6 +319,28 @@ fn a_minority_refuses_reads_and_writes_and_says_its_status() {
 }
 
 #[test]
+fn who_was_missing_when_ok_was_said_is_told() {
+    let cluster = Cluster::start(3);
+    let (leader, silent) = (cluster.leader(), cluster.follower());
+    cluster.nodes[leader].order(&["policy", "fully-synchronous"]);
+    let origin = (0..3).find(|&node| node != leader && node != silent).expect("a third");
+    let mut session = cluster.session(origin);
+    cluster.nodes[silent].pause();
+    session.edit("running", &routes([1])).ok();
+    let status = cluster.nodes[origin].status();
+    let name = &cluster.nodes[silent].name;
+    assert_eq!(status["ack-degraded"]["count"], 1);
+    assert_eq!(status["ack-degraded"]["missing"], serde_json::json!([name]));
+    let log = cluster.nodes[origin].agent.log();
+    let told = |line: &&str| line.contains("not all members confirmed it") && line.contains(name);
+    assert!(log.lines().any(|line| told(&line)), "{log}");
+    cluster.nodes[silent].resume();
+    eventually("it has caught up", || {
+        cluster.nodes[silent].status()["revision"].eq(&status["revision"]).then_some(())
+    });
+}
+
+#[test]
 fn the_reference_scenario_works_in_every_way() {
     for (size, way) in [10, 100].into_iter().flat_map(|size| WAYS.map(|way| (size, way))) {
         let mut steps = Vec::new();

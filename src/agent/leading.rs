@@ -44,10 +44,12 @@ struct Barrier {
 }
 
 /// A commit that waits until the members have applied it.
-#[derive(Debug)]
-struct Ack {
-    txid: TxId,
-    index: LogIndex,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ack {
+    pub(super) txid: TxId,
+    pub(super) index: LogIndex,
+    /// Then its origin is told who has not.
+    pub(super) until: Timestamp,
 }
 
 /// A leader's memory.
@@ -276,16 +278,16 @@ impl Agent {
         }
     }
 
-    /// A commit of `txid` at `index`: said to its origin when all members that are in reach have applied it.
-    pub(super) fn wait_for_members(&mut self, now: Now, txid: TxId, index: LogIndex) {
-        let is_known = self.leading.acks.iter().any(|ack| ack.txid == txid);
+    /// A commit that its origin wants to acknowledge when all members that are in reach have applied it.
+    pub(super) fn wait_for_members(&mut self, now: Now, ack: Ack) {
+        let is_known = self.leading.acks.iter().any(|known| known.txid == ack.txid);
         if !is_known {
-            self.leading.acks.push(Ack { txid, index });
+            self.leading.acks.push(ack);
         }
         self.look_after_acks(now);
     }
 
-    /// Says which commits all members in reach have applied.
+    /// Says which commits all members in reach have applied, and who is missing where the time is over.
     pub(super) fn look_after_acks(&mut self, now: Now) {
         // Before the first entry of the term is applied this leader does not know who may answer reads.
         if self.leading.acks.is_empty() || self.leading_term().is_none() {
@@ -294,21 +296,23 @@ impl Agent {
         let through = self.shown_by_all(now);
         let (done, waiting) = std::mem::take(&mut self.leading.acks)
             .into_iter()
-            .partition(|ack: &Ack| ack.index <= through);
+            .partition(|ack: &Ack| ack.index <= through || ack.until <= now.monotonic);
         self.leading.acks = waiting;
-        for ack in done {
-            let to = ack.txid.incarnation;
+        for Ack { txid, index, .. } in done {
+            let missing = self.not_shown_by(now, index);
+            let to = txid.incarnation;
             if to == self.parameters.incarnation {
-                self.acknowledged(now, ack.txid);
+                self.acknowledged(now, txid, Some(&missing));
             } else {
-                let message = PeerMessage::AckDone { txid: ack.txid, missing: Vec::new() };
+                let message = PeerMessage::AckDone { txid, missing };
                 self.effects.sends.push(ToPeer { to, message });
             }
         }
     }
 
-    pub(super) fn has_acks(&self) -> bool {
-        !self.leading.acks.is_empty()
+    /// When an acknowledgement is due whoever is missing. `None` if nobody waits for one.
+    pub(super) fn last_ack_due(&self) -> Option<Timestamp> {
+        self.leading.acks.iter().map(|ack| ack.until).min()
     }
 
     /// A request about a session that is over, at the leader: nothing of it is decided.

@@ -35,6 +35,7 @@ use crate::api::hook::{CallId, HookAnswer};
 use crate::base::ids::{
     Boot, ClusterId, Digest, Incarnation, Lineage, LogIndex, SessionId, Term, TxId,
 };
+use crate::base::limits::ACK_TIMEOUT_MS;
 use crate::base::rules::{Rule, Rules};
 use crate::base::time::{Now, Timestamp};
 use crate::datastore::edit::Edit;
@@ -49,7 +50,7 @@ use effects::{Effects, Persist};
 use event::{Answer, ReplyTo, SessionEvent};
 use head::Head;
 use kill::Kill;
-use leading::{Conclusion, Leading};
+use leading::{Ack, Conclusion, Leading};
 use member::Participants;
 use origin::Pending;
 use peers::Peers;
@@ -237,10 +238,11 @@ impl Agent {
             PeerMessage::Unchanged { txid, term, read_index } => {
                 self.concluded(now, txid, term, Conclusion::Unchanged(read_index));
             }
-            PeerMessage::AckDone { txid, .. } => self.acknowledged(now, txid),
-            PeerMessage::AwaitAck { txid, index } => {
+            PeerMessage::AckDone { txid, missing } => self.acknowledged(now, txid, Some(&missing)),
+            PeerMessage::AwaitAck { txid, index, within_ms } => {
                 if self.node.is_leader() && txid.incarnation == from {
-                    self.wait_for_members(now, txid, index);
+                    let until = now.monotonic.plus_ms(within_ms.min(ACK_TIMEOUT_MS));
+                    self.wait_for_members(now, Ack { txid, index, until });
                 }
             }
             PeerMessage::Prepare(prepare) => self.prepare(now, from, *prepare),

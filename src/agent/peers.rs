@@ -77,7 +77,7 @@ impl Peers {
         }
     }
 
-    /// The leader may count on the member's having been given a lease lately.
+    /// The member is connected, and this leader knows it.
     pub(super) fn contact_is_fresh(&self, member: Incarnation) -> bool {
         self.connected.contains(&member) && self.contacts.contains_key(&member)
     }
@@ -376,25 +376,35 @@ impl Agent {
         self.look_after_acks(now);
     }
 
-    /// How far all members have applied that may answer reads.
-    pub(super) fn shown_by_all(&self, now: Now) -> LogIndex {
+    /// The other members that the policy counts: those that may answer reads, or all.
+    fn counted(&self, now: Now) -> impl Iterator<Item = (Incarnation, &Contact)> {
         let strict = self.state.policy == crate::base::policy::Policy::FullySynchronous;
-        let counts = |(member, contact): &(&Incarnation, &Contact)| {
+        let counts = move |(member, contact): &(&Incarnation, &Contact)| {
             // One that was removed may still hold a lease.
             strict && self.state.member(**member).is_some()
                 || now.monotonic < out_of_reach(contact.leased)
         };
-        let contacts = self.peers.contacts.iter().filter(counts);
-        contacts.map(|(_, contact)| contact.applied).min().unwrap_or(LogIndex(u64::MAX))
+        self.peers.contacts.iter().filter(counts).map(|(member, contact)| (*member, contact))
     }
 
-    /// When the next member falls out of reach for which somebody waits.
+    /// How far all members have applied that count.
+    pub(super) fn shown_by_all(&self, now: Now) -> LogIndex {
+        let applied = self.counted(now).map(|(_, contact)| contact.applied);
+        applied.min().unwrap_or(LogIndex(u64::MAX))
+    }
+
+    /// Members that count and have not applied what is at `index`.
+    pub(super) fn not_shown_by(&self, now: Now, index: LogIndex) -> Vec<Incarnation> {
+        let behind = self.counted(now).filter(|(_, contact)| contact.applied < index);
+        behind.map(|(member, _)| member).collect()
+    }
+
+    /// When the next member falls out of reach for which somebody waits, or waiting is over.
     pub(super) fn ack_due(&self, now: Now) -> Option<Timestamp> {
-        if !self.has_acks() {
-            return None;
-        }
+        self.leading_term()?;
+        let last = self.last_ack_due()?;
         let due = self.peers.contacts.values().map(|contact| out_of_reach(contact.leased));
-        due.filter(|due| *due > now.monotonic).min()
+        due.filter(|due| *due > now.monotonic).min().map_or(Some(last), |due| Some(due.min(last)))
     }
 
     /// This node leads from now on: every member may still hold a lease of the leader before.

@@ -162,6 +162,8 @@ pub(crate) const RESEND_MS: u64 = 1_000;
 pub(crate) const SESSION_QUERY_MS: u64 = 1_000;
 /// Milliseconds that a committed change waits for the members that the policy names.
 pub(crate) const ACK_TIMEOUT_MS: u64 = 2_000;
+/// Milliseconds that an origin waits longer than that for a leader's word on which of them are missing.
+pub(crate) const ACK_REPORT_MS: u64 = 500;
 /// Milliseconds that a member has to vote, beside the deadlines of its participants.
 pub(crate) const PREPARE_TIMEOUT_MS: u64 = 10_000;
 /// Milliseconds for which participants stay prepared without a decision.

@@ -33,10 +33,12 @@ pub(crate) enum PeerMessage {
     Abort { txid: TxId, term: Term, errors: Vec<u8> },
     /// To the origin: the request changes nothing. It is done when `read_index` is applied.
     Unchanged { txid: TxId, term: Term, read_index: LogIndex },
-    /// To the origin: all members that the acknowledgement waits for show this revision, or are out of reach.
+    /// To the origin: all members that the acknowledgement waits for show this revision, or are out of reach; but for
+    /// those which are missing after all of the time that there was.
     AckDone { txid: TxId, missing: Vec<Incarnation> },
-    /// To the leader: is the commit at `index` acknowledged? Sent to a new leader (PROTOCOL F21).
-    AwaitAck { txid: TxId, index: LogIndex },
+    /// To the leader: is the commit at `index` acknowledged? There is so much time. Sent to a new leader, too
+    /// (PROTOCOL F21).
+    AwaitAck { txid: TxId, index: LogIndex, within_ms: u64 },
     /// To a member that was removed: it will hear nothing more.
     Removed,
     /// To a member with participants: what do they say about this change?

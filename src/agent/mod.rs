@@ -26,6 +26,7 @@ mod sessions;
 pub(crate) mod slot;
 mod start;
 mod status;
+pub(crate) mod strain;
 mod transactions;
 
 #[cfg(test)]
@@ -58,6 +59,7 @@ use sessions::Session;
 use slot::{Registration, SlotQueue};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use strain::Strain;
 
 /// Who this node is and what it serves.
 #[derive(Clone)]
@@ -135,6 +137,7 @@ pub(crate) struct Agent {
     /// A snapshot that has arrived and is to replace the state.
     incoming: Option<(SnapshotMeta, State)>,
     storage: StorageSpace,
+    strain: Strain,
     view_is_stale: bool,
     sessions_changed: bool,
     session_states: Arc<Vec<SessionState>>,
@@ -180,6 +183,7 @@ impl Agent {
             confirmed_since: None,
             incoming: None,
             storage: StorageSpace::Enough,
+            strain: Strain::new(),
             view_is_stale: true,
             sessions_changed: true,
             session_states: Arc::default(),
@@ -445,6 +449,7 @@ impl Agent {
     fn stop_leading(&mut self, _now: Now) {
         self.head.end();
         self.leading = Leading::new(self.new_slots());
+        self.strain.has_handed_over();
     }
 
     /// Takes in how the disk is.

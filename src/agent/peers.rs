@@ -56,6 +56,8 @@ struct Contact {
     answered: Option<Timestamp>,
     applied: LogIndex,
     confirmed: Option<(LogIndex, u64)>,
+    /// Its disk or thread is too slow to lead.
+    strained: bool,
 }
 
 impl Peers {
@@ -80,6 +82,12 @@ impl Peers {
     /// The member is connected, and this leader knows it.
     pub(super) fn contact_is_fresh(&self, member: Incarnation) -> bool {
         self.connected.contains(&member) && self.contacts.contains_key(&member)
+    }
+
+    /// The member is connected, was heard since then, and is fast enough.
+    pub(super) fn is_fit_to_lead(&self, member: Incarnation, since: Timestamp) -> bool {
+        let fit = |contact: &Contact| contact.heard >= since && !contact.strained;
+        self.connected.contains(&member) && self.contacts.get(&member).is_some_and(fit)
     }
 
     /// The members to which a connection is there.
@@ -209,6 +217,7 @@ impl Agent {
             sent: now.monotonic,
             applied: self.applied,
             confirmed: self.confirmed_age(now),
+            strained: self.is_strained(),
             heard: self.peers.heard.filter(|(of, _)| *of == term),
         };
         self.effects.sends.push(ToPeer { to, message: PeerMessage::Keepalive(keepalive) });
@@ -230,6 +239,7 @@ impl Agent {
         contact.heard = now.monotonic;
         contact.applied = contact.applied.max(keepalive.applied);
         contact.confirmed = keepalive.confirmed;
+        contact.strained = keepalive.strained;
         if let Some((of, at)) = keepalive.heard
             && of == term
         {

@@ -166,6 +166,12 @@ pub(crate) const ACK_TIMEOUT_MS: u64 = 2_000;
 pub(crate) const ACK_REPORT_MS: u64 = 500;
 /// Milliseconds that a member has to vote, beside the deadlines of its participants.
 pub(crate) const PREPARE_TIMEOUT_MS: u64 = 10_000;
+/// Milliseconds that a durable write takes on average on a disk that is too slow for a leader: two heartbeats.
+pub(crate) const SLOW_DISK_MS: u64 = 100;
+/// Milliseconds by which the agent's thread is late on average where that is too slow for a leader: two heartbeats.
+pub(crate) const SLOW_THREAD_MS: u64 = 100;
+/// Milliseconds that a new leader leads before its own slowness is a reason to give leadership away.
+pub(crate) const LEAD_AT_LEAST_MS: u64 = 10_000;
 /// Milliseconds for which participants stay prepared without a decision.
 pub(crate) const PREPARE_LEASE_MS: u64 = 60_000;
 /// Milliseconds that a new leader waits to hear how old a confirmed commit is.

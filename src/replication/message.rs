@@ -70,6 +70,8 @@ pub(crate) struct Keepalive {
     pub(crate) applied: LogIndex,
     /// The generation of the pending confirmed commit and how many ms the sender has counted since it applied it.
     pub(crate) confirmed: Option<(LogIndex, u64)>,
+    /// The sender is too slow to lead (PROTOCOL L10).
+    pub(crate) strained: bool,
     /// The newest moment of the leader's clock that the sender has heard of, in the term that it is in.
     pub(crate) heard: Option<(Term, Timestamp)>,
 }

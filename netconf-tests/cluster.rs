@@ -3,6 +3,7 @@
 mod joining;
 mod load;
 mod partition;
+mod reads;
 
 use crate::support::cluster::Cluster;
 use crate::support::eventually;

@@ -42,6 +42,7 @@ impl Agent {
         }
         self.end_prepared_before(committed.term);
         self.finish_unchanged(now);
+        self.finish_reads();
         self.release_barriers(now);
     }
 
@@ -75,6 +76,7 @@ impl Agent {
         }
         self.look_after_own_record(now);
         self.finish_unchanged(now);
+        self.finish_reads();
         self.view_is_stale = true;
     }
 

@@ -8,7 +8,7 @@ use super::effects::ToPeer;
 use super::slot::SlotQueue;
 use super::{Agent, fault};
 use crate::base::ids::{Incarnation, LogIndex, SessionKey, Term, TxId};
-use crate::base::limits::TX_QUEUE_MAX;
+use crate::base::limits::{READ_INDEX_AGAIN_MS, TX_QUEUE_MAX};
 use crate::base::rules::Rule;
 use crate::base::time::{Now, Timestamp};
 use crate::netconf::error::RpcError;
@@ -95,9 +95,6 @@ impl Leading {
         self.known.remove(&txid);
     }
 }
-
-/// Milliseconds after which a read index is asked for again (PROTOCOL F43).
-const READ_INDEX_AGAIN_MS: u64 = 250;
 
 impl Agent {
     /// A request of a member.

@@ -21,6 +21,7 @@ mod leading;
 mod member;
 mod origin;
 mod peers;
+mod reads;
 mod requests;
 mod sessions;
 pub(crate) mod slot;
@@ -55,6 +56,7 @@ use leading::{Ack, Conclusion, Leading};
 use member::Participants;
 use origin::Pending;
 use peers::Peers;
+use reads::Reads;
 use sessions::Session;
 use slot::{Registration, SlotQueue};
 use std::collections::BTreeMap;
@@ -74,6 +76,8 @@ pub(crate) struct Parameters {
     pub(crate) address: String,
     pub(crate) datastores: Datastores,
     pub(crate) sessions_max: usize,
+    /// Milliseconds of silence after which, if this node leads, what a member's sessions hold is released.
+    pub(crate) session_lease_ms: u64,
     /// Content for an empty running datastore.
     pub(crate) initial: Option<Edit>,
     /// In-process participants, by number.
@@ -123,6 +127,7 @@ pub(crate) struct Agent {
     phase: Phase,
     sessions: BTreeMap<SessionId, Session>,
     kills: Vec<Kill>,
+    reads: Reads,
     /// Wire ids that this boot may still give: from the first to below the second.
     session_ids: (u32, u32),
     /// More are on their way through the log.
@@ -174,6 +179,7 @@ impl Agent {
             phase: Phase::Recovering,
             sessions: BTreeMap::new(),
             kills: Vec::new(),
+            reads: Reads::default(),
             session_ids: (0, 0),
             session_ids_asked: false,
             candidate,
@@ -217,6 +223,7 @@ impl Agent {
                 self.note_request(session, message_id, transaction);
                 self.cluster_request(now, (reply, session), request, fresh);
             }
+            SessionEvent::Read { wait_ms } => self.read(now, reply, wait_ms),
             SessionEvent::Join(join) => self.join_request(now, reply, join),
             SessionEvent::Ended(session) => self.end_session(now, session, Some(reply)),
         }
@@ -344,6 +351,7 @@ impl Agent {
         self.look_after_pending(now);
         self.look_after_acks(now);
         self.look_after_kills(now);
+        self.look_after_reads(now);
         self.duties(now);
     }
 
@@ -357,6 +365,7 @@ impl Agent {
             self.pending_due(),
             self.ack_due(now),
             self.kill_due(),
+            self.reads_due(),
         ];
         due.into_iter().flatten().min()
     }
@@ -364,6 +373,7 @@ impl Agent {
     /// What is to be done now.
     pub(crate) fn take_effects(&mut self, now: Now) -> Effects {
         self.ask_read_index(now);
+        self.ask_for_reads(now);
         while let Some(ready) = self.node.ready() {
             self.take_ready(now, ready);
             self.look_around(now);
@@ -371,6 +381,7 @@ impl Agent {
             self.duties(now);
             self.open_when_started(now);
             self.ask_read_index(now);
+            self.ask_for_reads(now);
         }
         if self.node.take_snapshot_wanted() {
             self.effects.snapshot_wanted = true;
@@ -406,7 +417,9 @@ impl Agent {
             self.apply_committed(now, committed);
         }
         for read in &ready.read_states {
-            self.read_index_came(&read.context);
+            if !self.read_round_came(&read.context, read.index) {
+                self.read_index_came(&read.context);
+            }
         }
         self.release_barriers(now);
     }

@@ -8,7 +8,7 @@
 use super::effects::{Lease, PeerAddress, ToPeer};
 use super::{Agent, Phase};
 use crate::base::ids::{Boot, Incarnation, LogIndex, Term};
-use crate::base::limits::{KEEPALIVE_MS, LEASE_MS, SESSION_LEASE_MS, TICK_MS};
+use crate::base::limits::{KEEPALIVE_MS, LEASE_MS, TICK_MS};
 use crate::base::rules::Rule;
 use crate::base::time::{Now, Timestamp};
 use crate::raft::{Delivery, LogPosition, MessageKind, Outgoing};
@@ -464,7 +464,8 @@ impl Agent {
 
     /// Members of which nothing was heard for the session lease (PROTOCOL F26).
     pub(super) fn lost_members(&self, now: Now) -> Vec<(Incarnation, u64)> {
-        let lost = |heard: Timestamp| now.monotonic.ms_since(heard) >= SESSION_LEASE_MS;
+        let lease_ms = self.parameters.session_lease_ms;
+        let lost = |heard: Timestamp| now.monotonic.ms_since(heard) >= lease_ms;
         let own = self.parameters.incarnation;
         self.state
             .members

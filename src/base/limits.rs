@@ -146,14 +146,16 @@ pub(crate) const PEER_SNAPSHOTS_MAX: usize = 16;
 pub(crate) const JOIN_TIMEOUT_S: u64 = 60;
 /// Milliseconds that a read waits for its lease by default (PROTOCOL M2).
 pub(crate) const READ_WAIT_MS: u64 = 1_000;
+/// Milliseconds after which a read index is asked for again (PROTOCOL F43): the shortest election timeout.
+pub(crate) const READ_INDEX_AGAIN_MS: u64 = 250;
 /// Milliseconds of one tick of consensus.
 pub(crate) const TICK_MS: u64 = 10;
 /// Milliseconds between two signs of life of a member to the leader.
 pub(crate) const KEEPALIVE_MS: u64 = 50;
 /// Milliseconds for which a member may answer reads without having heard the leader again.
 pub(crate) const LEASE_MS: u64 = 150;
-/// Milliseconds of silence after which what a member's sessions hold is released.
-pub(crate) const SESSION_LEASE_MS: u64 = 30_000;
+/// Seconds of silence after which what a member's sessions hold is released.
+pub(crate) const SESSION_LEASE_S: u64 = 30;
 /// Milliseconds that a request waits for a leader.
 pub(crate) const NO_LEADER_WAIT_MS: u64 = 5_000;
 /// Milliseconds after which a request without an outcome is sent again.

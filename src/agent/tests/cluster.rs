@@ -4,11 +4,13 @@
 
 mod kill;
 mod late;
+mod reads;
 
 use super::*;
 use crate::agent::effects::{Lease, ToPeer};
 use crate::agent::event::{Admission, EndCause, Fresh, JoinRequest};
 use crate::base::ids::LogIndex;
+use crate::base::policy::Policy;
 use crate::base::token::JoinToken;
 use crate::netconf::operation::{ClusterRequest, TransactionName};
 use crate::raft::{Delivery, SnapshotMeta};
@@ -61,6 +63,7 @@ fn agent(schema: &Arc<Schema>, id: u64, voters: &[u64], participants: Vec<Regist
         lineage: Lineage(1),
         datastores: Datastores::new(RunningAccess::ReadWrite, Presence::On, Presence::Off).unwrap(),
         sessions_max: 8,
+        session_lease_ms: 30_000,
         initial: None,
         participants,
     };

@@ -5,7 +5,6 @@ use crate::agent::strain::Measured;
 use crate::base::limits::{
     ACK_REPORT_MS, ACK_TIMEOUT_MS, LEAD_AT_LEAST_MS, SLOW_DISK_MS, SLOW_THREAD_MS,
 };
-use crate::base::policy::Policy;
 
 /// It is committed, and nobody promises that it is everywhere: the reply is ok, and operators are told who is missing.
 #[test]

@@ -2,7 +2,9 @@
 
 mod joining;
 mod load;
+mod participants;
 mod partition;
+mod policies;
 mod reads;
 
 use crate::support::cluster::Cluster;

@@ -2,7 +2,10 @@
 
 mod joining;
 mod load;
+mod participants;
 mod partition;
+mod policies;
+mod reads;
 
 use crate::support::cluster::Cluster;
 use crate::support::eventually;
@@ -105,9 +108,27 @@ fn a_session_is_killed_from_another_member() {
         victim.wire.closes();
         killer.ok(&lock("running"));
         killer.ok(&unlock("running"));
-        killer.request(&kill(u32::MAX)).fails_with("invalid-value");
-        killer.request(&kill(killer.id)).fails_with("invalid-value");
+        // RFC 6241, 7.9: it is over, it was never opened, there can be none, it is one's own.
+        for id in [victim.id, victim.id + 1, u32::MAX, killer.id] {
+            killer.request(&kill(id)).fails_with("invalid-value");
+        }
     }
+}
+
+#[test]
+fn a_session_of_a_member_that_does_not_answer_is_killed_all_the_same() {
+    let cluster = Cluster::start(3);
+    let (leader, silent) = (cluster.leader(), cluster.follower());
+    let mut victim = cluster.session(silent);
+    victim.ok(&lock("running"));
+    let mut killer = cluster.session(leader);
+    cluster.nodes[silent].pause();
+    let kill = format!("<kill-session><session-id>{}</session-id></kill-session>", victim.id);
+    killer.ok(&kill);
+    killer.ok(&lock("running"));
+    cluster.nodes[silent].resume();
+    victim.wire.closes();
+    killer.request(&kill).fails_with("invalid-value");
 }
 
 #[test]
@@ -298,6 +319,28 @@ fn a_minority_refuses_reads_and_writes_and_says_its_status() {
     cluster.leader();
     session.edit("running", &routes([3])).ok();
     assert_eq!(shown(&mut session), BTreeSet::from([1, 3]));
+}
+
+#[test]
+fn who_was_missing_when_ok_was_said_is_told() {
+    let cluster = Cluster::start(3);
+    let (leader, silent) = (cluster.leader(), cluster.follower());
+    cluster.nodes[leader].order(&["policy", "fully-synchronous"]);
+    let origin = (0..3).find(|&node| node != leader && node != silent).expect("a third");
+    let mut session = cluster.session(origin);
+    cluster.nodes[silent].pause();
+    session.edit("running", &routes([1])).ok();
+    let status = cluster.nodes[origin].status();
+    let name = &cluster.nodes[silent].name;
+    assert_eq!(status["ack-degraded"]["count"], 1);
+    assert_eq!(status["ack-degraded"]["missing"], serde_json::json!([name]));
+    let log = cluster.nodes[origin].agent.log();
+    let told = |line: &&str| line.contains("not all members confirmed it") && line.contains(name);
+    assert!(log.lines().any(|line| told(&line)), "{log}");
+    cluster.nodes[silent].resume();
+    eventually("it has caught up", || {
+        cluster.nodes[silent].status()["revision"].eq(&status["revision"]).then_some(())
+    });
 }
 
 #[test]

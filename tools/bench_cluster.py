@@ -70,6 +70,7 @@ class ClusterBench(Rows):
         self.rounds, self.transfers = (1, 1) if quick else (ROUNDS, TRANSFERS)
         self.kills, self.kills_of_etcd = (2, 1) if quick else (KILLS, KILLS_OF_ETCD)
         self.nodes = Nodes(options.agent, options.work)
+        self.voting = Nodes(options.agent, options.work, options.participant)
         self.etcd = None
         self.raw["cluster"] = {"commits": {}, "failover_s": {}, "transfer_ms": {}}
 
@@ -103,8 +104,10 @@ class ClusterBench(Rows):
             if self.etcd:
                 self.stop(self.etcd)
             self.attempt(self.entries_at_join, "join", self.join)
+            self.stop(self.nodes)
+            self.attempt(self.entries, "commits with participants", self.votes)
         finally:
-            for system in systems:
+            for system in (*systems, self.voting):
                 self.stop(system)
 
     def say(self, line):
@@ -157,6 +160,25 @@ class ClusterBench(Rows):
             for preset, numbers in ours.items():
                 self.row(self.entries, f"one commit, {preset}, {where}, p50", numbers["p50"], "ms",
                          etcd and etcd["p50"])
+
+    def votes(self):
+        """Durable writes on which a participant of every node votes in two phases, by the default policy."""
+        self.voting.start()
+        target = self.voting.leader().target
+        self.load(target, "fill-running", entries=self.entries)
+        self.voting.settle()
+        pids = ",".join(str(member.process.pid) for member in self.voting.members)
+        for clients in CLIENTS:
+            rounds = [self.load(target, "write", entries=self.entries, sessions=clients, pids=pids,
+                                seconds=self.options.seconds) for _ in range(self.rounds)]
+            numbers = {number: statistics.median(one[number] for one in rounds) for number in NUMBERS}
+            numbers["errors"] = sum(one["errors"] for one in rounds)
+            where = f"{clients} at the leader"
+            without = self.raw["cluster"]["commits"].get(where)
+            self.raw["cluster"]["commits"].setdefault(where, {})["participants"] = numbers
+            beside = f"; {numbers['per_s'] / without[PRESETS[0]]['per_s']:.2f} of without" if without else ""
+            name = f"commits, a participant on every node, {clients} client{'s' if clients > 1 else ''} at the leader"
+            self.row(self.entries, name, numbers["per_s"], "1/s", rate=True, note=cell_note(numbers) + beside)
 
     def failover(self, system, kills):
         """The gap that the clients of the surviving members see."""

@@ -60,18 +60,19 @@ class Process:
 
 
 class Node(Process):
-    """An agent that is a member of a cluster."""
+    """An agent that is a member of a cluster: that of the program, or of a program with participants of its own."""
 
-    def __init__(self, program, directory, name):
+    def __init__(self, program, directory, name, participant=None):
         super().__init__(directory)
         self.program, self.name, self.address = program, name, f"127.0.0.1:{free_port()}"
+        self.runner = [participant] if participant else [program, "run"]
         # The path of a socket has room for some 100 bytes: it does not lie beside the data.
         self.sockets = tempfile.TemporaryDirectory(prefix="quorate-bench-")
         self.socket = pathlib.Path(self.sockets.name) / "s"
         self.target = ["--unix", str(self.socket)]
 
     def start(self, *join):
-        self.spawn([self.program, "run", "--data-dir", self.directory / "data", "--yang-dir",
+        self.spawn([*self.runner, "--data-dir", self.directory / "data", "--yang-dir",
                     ROOT / "netconf-tests/yang", "--yang-dir", ROOT / "yang/standard", "--module", "bench-routes",
                     "--ssh", "off", "--unix", self.socket, "--node-name", self.name, "--peer", self.address, *join])
 
@@ -104,12 +105,12 @@ class Node(Process):
 
 
 class Nodes:
-    """Our cluster."""
+    """Our cluster; with a participant on every node, if its program is given."""
 
     name = "Quorate"
 
-    def __init__(self, program, directory):
-        self.program, self.directory = program, directory
+    def __init__(self, program, directory, participant=None):
+        self.program, self.directory, self.participant = program, directory, participant
         self.members = []
 
     def start(self):
@@ -122,8 +123,8 @@ class Nodes:
         self.settle()
 
     def new(self):
-        name = f"node-{len(self.members) + 1}"
-        self.members.append(Node(self.program, self.directory / name, name))
+        name = f"{'voter' if self.participant else 'node'}-{len(self.members) + 1}"
+        self.members.append(Node(self.program, self.directory / name, name, self.participant))
         return self.members[-1]
 
     def join(self):

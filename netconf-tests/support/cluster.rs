@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 /// Agents that are, were or will be members of one cluster. They are called node-0, node-1 and so on.
 pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Node>,
+    /// More of each node's configuration file.
+    file: String,
 }
 
 /// One agent of a cluster.
@@ -24,7 +26,15 @@ impl Cluster {
     /// A cluster of so many members with all test modules; all are ready.
     #[track_caller]
     pub(crate) fn start(members: usize) -> Self {
-        let mut cluster = Self::founded(&[]);
+        Self::start_with(members, "")
+    }
+
+    /// The same, with more of the configuration file of each.
+    #[track_caller]
+    pub(crate) fn start_with(members: usize, file: &str) -> Self {
+        let mut cluster = Self { nodes: Vec::new(), file: file.to_owned() };
+        cluster.add();
+        cluster.found(&[]);
         for _ in 1..members {
             cluster.join(0);
         }
@@ -34,7 +44,7 @@ impl Cluster {
     /// The first node alone, with more arguments at its first start; others can join it.
     #[track_caller]
     pub(crate) fn founded(arguments: &[&str]) -> Self {
-        let mut cluster = Self { nodes: Vec::new() };
+        let mut cluster = Self { nodes: Vec::new(), file: String::new() };
         cluster.add();
         cluster.found(arguments);
         cluster
@@ -43,7 +53,7 @@ impl Cluster {
     /// Members at these addresses, each run by a program and its arguments; all are ready.
     #[track_caller]
     pub(crate) fn start_at(places: impl IntoIterator<Item = (String, Vec<String>)>) -> Self {
-        let mut cluster = Self { nodes: Vec::new() };
+        let mut cluster = Self { nodes: Vec::new(), file: String::new() };
         for (address, runner) in places {
             match cluster.add_at(address, runner) {
                 0 => cluster.found(&[]),
@@ -72,7 +82,8 @@ impl Cluster {
     fn add_at(&mut self, address: String, runner: Vec<String>) -> usize {
         let name = format!("node-{}", self.nodes.len());
         let arguments = ["--node-name", &name, "--peer", &address].map(str::to_owned).to_vec();
-        let settings = Settings { runner, arguments, ..Settings::default() };
+        let file = self.file.clone();
+        let settings = Settings { runner, arguments, file, ..Settings::default() };
         self.nodes.push(Node { name, address, agent: Agent::stopped(settings) });
         self.nodes.len() - 1
     }

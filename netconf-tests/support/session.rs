@@ -148,9 +148,16 @@ impl Session {
 
     /// Sends an operation and does not wait. Gives its message-id.
     pub(crate) fn send(&mut self, operation: &str) -> String {
+        self.send_with("", operation)
+    }
+
+    /// The same, with more attributes of `<rpc>`.
+    pub(crate) fn send_with(&mut self, attributes: &str, operation: &str) -> String {
         let id = self.next_message.to_string();
         self.next_message += 1;
-        self.send_message(&format!("<rpc xmlns=\"{BASE}\" message-id=\"{id}\">{operation}</rpc>"));
+        self.send_message(&format!(
+            "<rpc xmlns=\"{BASE}\" message-id=\"{id}\" {attributes}>{operation}</rpc>"
+        ));
         id
     }
 

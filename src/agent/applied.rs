@@ -8,7 +8,7 @@ use crate::base::time::Now;
 use crate::raft::{Committed, CommittedEntry, SnapshotMeta};
 use crate::replication::apply::{Applied, Effect, Knowledge, Position, apply};
 use crate::replication::entry::{Body, Entry, Seat};
-use crate::replication::message::RequestBody;
+use crate::replication::message::Control;
 use crate::yang::tree::Tree;
 
 impl Agent {
@@ -42,6 +42,7 @@ impl Agent {
         }
         self.end_prepared_before(committed.term);
         self.finish_unchanged(now);
+        self.finish_reads();
         self.release_barriers(now);
     }
 
@@ -75,6 +76,7 @@ impl Agent {
         }
         self.look_after_own_record(now);
         self.finish_unchanged(now);
+        self.finish_reads();
         self.view_is_stale = true;
     }
 
@@ -247,7 +249,7 @@ impl Agent {
 
     /// This member has no seat any more. Who asked for that through it is answered.
     pub(super) fn was_removed(&mut self, now: Now) {
-        let own = RequestBody::Remove(self.parameters.incarnation);
+        let own = Control::Remove(self.parameters.incarnation);
         let is_it = |content: &Content| matches!(content, Content::Control(body) if **body == own);
         let asked = self.pending.iter().filter(|(_, pending)| is_it(&pending.asked.content));
         for txid in asked.map(|(txid, _)| *txid).collect::<Vec<_>>() {

@@ -5,7 +5,7 @@ use crate::base::ids::{LogIndex, Revision, SessionKey, TxId};
 use crate::datastore::candidate::Candidate;
 use crate::datastore::edit::Edit;
 use crate::replication::entry::RequestHead;
-use crate::replication::message::{CandidateChange, RequestBody, TxRequest};
+use crate::replication::message::{CandidateChange, Control, RequestBody, TxRequest};
 use crate::replication::state::LockTarget;
 use crate::transaction::confirmed::{Ask, Step};
 use crate::yang::schema::Schema;
@@ -33,7 +33,7 @@ pub(super) enum Content {
     Unlock(LockTarget),
     SessionEnd(SessionKey),
     /// What needs no evaluation of data.
-    Control(Box<RequestBody>),
+    Control(Box<Control>),
     /// In the log of a cluster of one: nobody is going to be given it again.
     Logged,
 }
@@ -107,7 +107,7 @@ impl Asked {
             Content::Lock(target) => RequestBody::Lock(*target),
             Content::Unlock(target) => RequestBody::Unlock(*target),
             Content::SessionEnd(session) => RequestBody::SessionEnd(*session),
-            Content::Control(body) => (**body).clone(),
+            Content::Control(control) => RequestBody::Control(control.clone()),
             Content::Logged => return None,
         };
         Some(TxRequest {
@@ -146,14 +146,7 @@ impl Asked {
             RequestBody::Lock(target) => Content::Lock(target),
             RequestBody::Unlock(target) => Content::Unlock(target),
             RequestBody::SessionEnd(session) => Content::SessionEnd(session),
-            control @ (RequestBody::NodeUp { .. }
-            | RequestBody::SessionIds { .. }
-            | RequestBody::Init { .. }
-            | RequestBody::Token(_)
-            | RequestBody::Policy(_)
-            | RequestBody::Join { .. }
-            | RequestBody::Remove(_)
-            | RequestBody::Transfer(_)) => Content::Control(Box::new(control)),
+            RequestBody::Control(control) => Content::Control(control),
         };
         let TxRequest { head, held, test_only, comment, .. } = request;
         Some(Self { head, held, test_only, comment, content })

@@ -15,7 +15,7 @@ use crate::netconf::error::RpcError;
 use crate::netconf::operation::{ClusterRequest, TransactionName};
 use crate::raft::{MembershipChange, SeatChange};
 use crate::replication::entry::{Body, Seat};
-use crate::replication::message::RequestBody;
+use crate::replication::message::Control;
 use crate::replication::state::{Charter, RegisteredParticipant, Token};
 use sha2::Digest as _;
 use smol_str::SmolStr;
@@ -68,25 +68,25 @@ impl Agent {
                     .ok_or_else(|| fault::operation_failed("no authority was created"))?;
                 let own = self.parameters.address.clone();
                 let address = if address.is_empty() { own } else { address };
-                RequestBody::Init { charter: Charter { name, authority }, address }
+                Control::Init { charter: Charter { name, authority }, address }
             }
             ClusterRequest::Token { valid_for_s } => {
                 let ms = u64::from(valid_for_s).saturating_mul(1000);
                 let expires = WallTime(now.wall.0.saturating_add(ms));
                 self.token_secrets.insert(token_digest(&fresh.random), fresh.random);
-                RequestBody::Token(Token { digest: token_digest(&fresh.random), expires })
+                Control::Token(Token { digest: token_digest(&fresh.random), expires })
             }
             ClusterRequest::Remove { member } => {
                 let name = member.unwrap_or_else(|| self.parameters.name.clone());
-                RequestBody::Remove(self.known_member(&name)?)
+                Control::Remove(self.known_member(&name)?)
             }
             ClusterRequest::TransferLeadership { to } => {
                 let named = to.map(|name| self.known_member(&name)).transpose()?;
-                RequestBody::Transfer(named.or_else(|| self.next_leader()).ok_or_else(|| {
+                Control::Transfer(named.or_else(|| self.next_leader()).ok_or_else(|| {
                     fault::operation_failed("there is no other voter that could lead")
                 })?)
             }
-            ClusterRequest::SetPolicy { policy } => RequestBody::Policy(policy),
+            ClusterRequest::SetPolicy { policy } => Control::Policy(policy),
             ClusterRequest::Outcome { transaction } => {
                 let answer = self.outcome(&self.user_of(from.1), &transaction)?;
                 self.answer(from.0, answer);
@@ -175,7 +175,7 @@ impl Agent {
         }
         let JoinRequest { secret, name, address, schema_id, .. } = join;
         let token = token_digest(&secret);
-        let body = RequestBody::Join { token, name, address, schema_id };
+        let body = Control::Join { token, name, address, schema_id };
         let mut order = Order::of_node(now, Content::Control(Box::new(body)));
         order.reply = Some(reply);
         self.order(now, order);
@@ -185,7 +185,7 @@ impl Agent {
     pub(super) fn answer_of(&mut self, asked: &Asked) -> Answer {
         let Content::Control(body) = &asked.content else { return Answer::Ok };
         match &**body {
-            RequestBody::Token(token) => {
+            Control::Token(token) => {
                 let secret = self.token_secrets.remove(&token.digest).unwrap_or_default();
                 let authority = match &self.state.charter {
                     Some(charter) => sha2::Sha256::digest(&charter.authority.certificate).into(),
@@ -194,7 +194,7 @@ impl Agent {
                 let token = JoinToken { secret, authority: Digest(authority) };
                 Answer::Output(vec![("token", token.to_string())])
             }
-            RequestBody::Join { name, .. } => {
+            Control::Join { name, .. } => {
                 let member = self.state.member_named(name).map(|member| member.incarnation);
                 match (member, &self.state.charter) {
                     (Some(incarnation), Some(charter)) => Answer::Admitted(Box::new(Admission {
@@ -205,22 +205,12 @@ impl Agent {
                     _ => Answer::Refused("the new member was removed again".to_owned()),
                 }
             }
-            RequestBody::Edit(_)
-            | RequestBody::Initial(_)
-            | RequestBody::Replace(_)
-            | RequestBody::Validate(_)
-            | RequestBody::Candidate(_)
-            | RequestBody::Cancel { .. }
-            | RequestBody::Restore(_)
-            | RequestBody::Lock(_)
-            | RequestBody::Unlock(_)
-            | RequestBody::SessionEnd(_)
-            | RequestBody::NodeUp { .. }
-            | RequestBody::SessionIds { .. }
-            | RequestBody::Init { .. }
-            | RequestBody::Policy(_)
-            | RequestBody::Remove(_)
-            | RequestBody::Transfer(_) => Answer::Ok,
+            Control::NodeUp { .. }
+            | Control::SessionIds { .. }
+            | Control::Init { .. }
+            | Control::Policy(_)
+            | Control::Remove(_)
+            | Control::Transfer(_) => Answer::Ok,
         }
     }
 
@@ -235,7 +225,7 @@ impl Agent {
 
     /// This boot wants to be up.
     pub(super) fn announce(&mut self, now: Now) {
-        let body = RequestBody::NodeUp {
+        let body = Control::NodeUp {
             boot: self.parameters.boot,
             name: self.parameters.name.clone(),
             address: self.parameters.address.clone(),
@@ -250,50 +240,40 @@ impl Agent {
 impl Agent {
     pub(super) fn evaluate_control(&mut self, now: Now, asked: Asked) {
         let Content::Control(body) = &asked.content else { return };
-        let asks_ids = matches!(**body, RequestBody::SessionIds { .. });
+        let asks_ids = matches!(**body, Control::SessionIds { .. });
         let request = asked.head.clone();
         let body = match (**body).clone() {
-            RequestBody::NodeUp { boot, name, address, participants, schema_id } => {
+            Control::NodeUp { boot, name, address, participants, schema_id } => {
                 let arrival = Arrival { boot, name, address, participants };
                 return self.evaluate_node_up(now, &asked, schema_id, arrival);
             }
-            RequestBody::SessionIds { lowest } => {
+            Control::SessionIds { lowest } => {
                 let TxId { incarnation, boot, .. } = request.txid;
                 Body::SessionIds { incarnation, boot, lowest }
             }
-            RequestBody::Init { charter, address } => {
+            Control::Init { charter, address } => {
                 if let Err(error) = self.may_init(&charter.name, &address) {
                     return self.abort(now, request.txid, vec![error]);
                 }
                 Body::Init { request, charter, address }
             }
-            RequestBody::Token(token) => {
+            Control::Token(token) => {
                 if self.head.state().is_none_or(|head| head.charter.is_none()) {
                     return self.abort(now, request.txid, vec![fault::not_founded()]);
                 }
                 Body::Token { request, token }
             }
-            RequestBody::Policy(policy) => {
+            Control::Policy(policy) => {
                 if self.head.state().is_some_and(|head| head.policy == policy) {
                     return self.unchanged(now, request.txid);
                 }
                 Body::Policy { request, policy }
             }
-            RequestBody::Join { token, name, address, schema_id } => {
+            Control::Join { token, name, address, schema_id } => {
                 return self.evaluate_join(now, &asked, (token, schema_id), (&name, &address));
             }
-            RequestBody::Remove(member) => return self.evaluate_remove(now, &asked, member),
-            RequestBody::Transfer(to) => return self.evaluate_transfer(now, &asked, to),
-            RequestBody::Edit(_)
-            | RequestBody::Initial(_)
-            | RequestBody::Replace(_)
-            | RequestBody::Validate(_)
-            | RequestBody::Candidate(_)
-            | RequestBody::Cancel { .. }
-            | RequestBody::Restore(_)
-            | RequestBody::Lock(_)
-            | RequestBody::Unlock(_)
-            | RequestBody::SessionEnd(_) => return,
+            Control::Remove(member) => return self.evaluate_remove(now, &asked, member),
+            Control::Transfer(to) => return self.evaluate_transfer(now, &asked, to),
         };
         match self.propose(body) {
             // The entry does not name the request: one that is repeated only gives a block more.

@@ -21,6 +21,7 @@ impl Agent {
         if self.leading_term().is_none() {
             return;
         }
+        self.hand_over_if_strained(now);
         self.roll_back_when_due(now);
         for (incarnation, boot) in self.lost_members(now) {
             tracing::warn!(member = incarnation.0, "nothing was heard of a member for too long");

@@ -73,7 +73,7 @@ pub(crate) enum EndCause {
 pub(crate) enum Answer {
     /// The session is open under this identity.
     Opened(SessionKey),
-    /// Not now: too many sessions, or the node is not ready. The text says which.
+    /// Not now: too many sessions, the node is not ready, or nobody leads. The text says which.
     Refused(String),
     /// `<ok/>`: what it promises is durable.
     Ok,
@@ -107,6 +107,11 @@ pub(crate) enum SessionEvent {
         transaction: Option<String>,
         /// What the shell drew for it.
         fresh: Fresh,
+    },
+    /// A linearizable read: answered with ok when the published view is new enough, and with `Refused` if that cannot be
+    /// proven in so many milliseconds.
+    Read {
+        wait_ms: u64,
     },
     /// A node that has no seat yet asks for one, over the peers' transport. Answered with `Admitted` or `Refused`.
     Join(JoinRequest),

@@ -15,6 +15,11 @@ pub(super) fn invalid_value(message: impl Into<String>) -> RpcError {
     protocol(ErrorTag::InvalidValue, message)
 }
 
+/// RFC 6241, 7.9.
+pub(super) fn no_session(session: SessionId) -> RpcError {
+    invalid_value(format!("there is no session {session}"))
+}
+
 pub(super) fn not_supported(message: impl Into<String>) -> RpcError {
     protocol(ErrorTag::OperationNotSupported, message)
 }

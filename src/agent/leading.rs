@@ -8,11 +8,11 @@ use super::effects::ToPeer;
 use super::slot::SlotQueue;
 use super::{Agent, fault};
 use crate::base::ids::{Incarnation, LogIndex, SessionKey, Term, TxId};
-use crate::base::limits::TX_QUEUE_MAX;
+use crate::base::limits::{READ_INDEX_AGAIN_MS, TX_QUEUE_MAX};
 use crate::base::rules::Rule;
 use crate::base::time::{Now, Timestamp};
 use crate::netconf::error::RpcError;
-use crate::replication::message::{PeerMessage, RequestBody, TxRequest};
+use crate::replication::message::{Control, PeerMessage, TxRequest};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What becomes of a request that is not in the log.
@@ -43,6 +43,15 @@ struct Barrier {
     round: u64,
 }
 
+/// A commit that waits until the members have applied it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Ack {
+    pub(super) index: LogIndex,
+    pub(super) txid: TxId,
+    /// Then its origin is told who has not.
+    pub(super) until: Timestamp,
+}
+
 /// A leader's memory.
 pub(super) struct Leading {
     pub(super) slots: SlotQueue,
@@ -53,7 +62,7 @@ pub(super) struct Leading {
     floors: BTreeMap<(Incarnation, u64), u64>,
     barriers: VecDeque<Barrier>,
     /// Commits that wait until the members have applied them.
-    acks: BTreeSet<(LogIndex, TxId)>,
+    acks: BTreeSet<Ack>,
     /// The last read index that was asked for, and when; the first one that nobody has asked for yet is the next.
     asked_round: u64,
     asked_at: Timestamp,
@@ -87,9 +96,6 @@ impl Leading {
         self.known.remove(&txid);
     }
 }
-
-/// Milliseconds after which a read index is asked for again (PROTOCOL F43).
-const READ_INDEX_AGAIN_MS: u64 = 250;
 
 impl Agent {
     /// A request of a member.
@@ -143,7 +149,7 @@ impl Agent {
             return;
         }
         let begins = matches!(&asked.content, Content::Control(body)
-            if matches!(**body, RequestBody::NodeUp { .. }));
+            if matches!(**body, Control::NodeUp { .. }));
         let member = head.member(txid.incarnation);
         let closed =
             member.is_none_or(|member| member.boot.counter != txid.boot || txid.seq < member.floor);
@@ -270,9 +276,9 @@ impl Agent {
         }
     }
 
-    /// A commit of `txid` at `index`: said to its origin when all members that are in reach have applied it.
-    pub(super) fn wait_for_members(&mut self, now: Now, txid: TxId, index: LogIndex) {
-        self.leading.acks.insert((index, txid));
+    /// A commit that its origin wants to acknowledge when all members that are in reach have applied it.
+    pub(super) fn wait_for_members(&mut self, now: Now, ack: Ack) {
+        self.leading.acks.insert(ack);
         self.look_after_acks(now);
     }
 
@@ -283,22 +289,40 @@ impl Agent {
             return;
         }
         let through = self.shown_by_all(now);
-        while let Some((_, txid)) =
-            self.leading.acks.first().copied().filter(|(index, _)| *index <= through)
+        while let Some(ack) = self.leading.acks.first().copied()
+            && ack.index <= through
         {
-            self.leading.acks.pop_first();
-            let to = txid.incarnation;
-            if to == self.parameters.incarnation {
-                self.acknowledged(now, txid);
-            } else {
-                let message = PeerMessage::AckDone { txid, missing: Vec::new() };
-                self.effects.sends.push(ToPeer { to, message });
-            }
+            self.acknowledge(now, ack);
         }
     }
 
-    pub(super) fn has_acks(&self) -> bool {
-        !self.leading.acks.is_empty()
+    /// Says of commits whose time is over which members have not applied them.
+    pub(super) fn look_after_late_acks(&mut self, now: Now) {
+        if self.leading_term().is_none() {
+            return;
+        }
+        let is_late = |ack: &&Ack| ack.until <= now.monotonic;
+        while let Some(ack) = self.leading.acks.iter().find(is_late).copied() {
+            self.acknowledge(now, ack);
+        }
+    }
+
+    fn acknowledge(&mut self, now: Now, ack: Ack) {
+        self.leading.acks.remove(&ack);
+        let Ack { txid, index, .. } = ack;
+        let missing = self.not_shown_by(now, index);
+        let to = txid.incarnation;
+        if to == self.parameters.incarnation {
+            self.acknowledged(now, txid, Some(&missing));
+        } else {
+            let message = PeerMessage::AckDone { txid, missing };
+            self.effects.sends.push(ToPeer { to, message });
+        }
+    }
+
+    /// When an acknowledgement is due whoever is missing. `None` if nobody waits for one.
+    pub(super) fn last_ack_due(&self) -> Option<Timestamp> {
+        self.leading.acks.iter().map(|ack| ack.until).min()
     }
 
     /// A request about a session that is over, at the leader: nothing of it is decided.

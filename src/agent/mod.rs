@@ -16,15 +16,18 @@ mod fault;
 mod head;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) mod inspect;
+mod kill;
 mod leading;
 mod member;
 mod origin;
 mod peers;
+mod reads;
 mod requests;
 mod sessions;
 pub(crate) mod slot;
 mod start;
 mod status;
+pub(crate) mod strain;
 mod transactions;
 
 #[cfg(test)]
@@ -34,6 +37,7 @@ use crate::api::hook::{CallId, HookAnswer};
 use crate::base::ids::{
     Boot, ClusterId, Digest, Incarnation, Lineage, LogIndex, SessionId, Term, TxId,
 };
+use crate::base::limits::ACK_TIMEOUT_MS;
 use crate::base::rules::{Rule, Rules};
 use crate::base::time::{Now, Timestamp};
 use crate::datastore::edit::Edit;
@@ -47,14 +51,17 @@ use candidate::NodeCandidate;
 use effects::{Effects, Persist};
 use event::{Answer, ReplyTo, SessionEvent};
 use head::Head;
-use leading::{Conclusion, Leading};
+use kill::Kill;
+use leading::{Ack, Conclusion, Leading};
 use member::Participants;
 use origin::Pending;
 use peers::Peers;
+use reads::Reads;
 use sessions::Session;
 use slot::{Registration, SlotQueue};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use strain::Strain;
 
 /// Who this node is and what it serves.
 #[derive(Clone)]
@@ -69,6 +76,8 @@ pub(crate) struct Parameters {
     pub(crate) address: String,
     pub(crate) datastores: Datastores,
     pub(crate) sessions_max: usize,
+    /// Milliseconds of silence after which, if this node leads, what a member's sessions hold is released.
+    pub(crate) session_lease_ms: u64,
     /// Content for an empty running datastore.
     pub(crate) initial: Option<Edit>,
     /// In-process participants, by number.
@@ -117,6 +126,8 @@ pub(crate) struct Agent {
     participants: Participants,
     phase: Phase,
     sessions: BTreeMap<SessionId, Session>,
+    kills: Vec<Kill>,
+    reads: Reads,
     /// Wire ids that this boot may still give: from the first to below the second.
     session_ids: (u32, u32),
     /// More are on their way through the log.
@@ -133,6 +144,7 @@ pub(crate) struct Agent {
     /// A snapshot that has arrived and is to replace the state.
     incoming: Option<(SnapshotMeta, State)>,
     storage: StorageSpace,
+    strain: Strain,
     view_is_stale: bool,
     sessions_changed: bool,
     session_states: Arc<Vec<SessionState>>,
@@ -168,6 +180,8 @@ impl Agent {
             participants,
             phase: Phase::Recovering,
             sessions: BTreeMap::new(),
+            kills: Vec::new(),
+            reads: Reads::default(),
             session_ids: (0, 0),
             session_ids_asked: false,
             candidate,
@@ -178,6 +192,7 @@ impl Agent {
             confirmed_since: None,
             incoming: None,
             storage: StorageSpace::Enough,
+            strain: Strain::new(),
             view_is_stale: true,
             sessions_changed: true,
             session_states: Arc::default(),
@@ -211,6 +226,7 @@ impl Agent {
                 self.note_request(session, message_id, transaction);
                 self.cluster_request(now, (reply, session), request, fresh);
             }
+            SessionEvent::Read { wait_ms } => self.read(now, reply, wait_ms),
             SessionEvent::Join(join) => self.join_request(now, reply, join),
             SessionEvent::Ended(session) => self.end_session(now, session, Some(reply)),
         }
@@ -236,10 +252,11 @@ impl Agent {
             PeerMessage::Unchanged { txid, term, read_index } => {
                 self.concluded(now, txid, term, Conclusion::Unchanged(read_index));
             }
-            PeerMessage::AckDone { txid, .. } => self.acknowledged(now, txid),
-            PeerMessage::AwaitAck { txid, index } => {
+            PeerMessage::AckDone { txid, missing } => self.acknowledged(now, txid, Some(&missing)),
+            PeerMessage::AwaitAck { txid, index, within_ms } => {
                 if self.node.is_leader() && txid.incarnation == from {
-                    self.wait_for_members(now, txid, index);
+                    let until = now.monotonic.plus_ms(within_ms.min(ACK_TIMEOUT_MS));
+                    self.wait_for_members(now, Ack { txid, index, until });
                 }
             }
             PeerMessage::Prepare(prepare) => self.prepare(now, from, *prepare),
@@ -250,6 +267,8 @@ impl Agent {
             }
             PeerMessage::SlotAbort { term, slot } => self.slot_aborted(now, term, slot),
             PeerMessage::Removed => self.was_removed(now),
+            PeerMessage::SessionQuery { session } => self.session_queried(from, session),
+            PeerMessage::SessionIs { session, open } => self.session_is(now, from, session, open),
         }
         self.look_around(now);
     }
@@ -334,6 +353,9 @@ impl Agent {
         self.look_around(now);
         self.look_after_pending(now);
         self.look_after_acks(now);
+        self.look_after_late_acks(now);
+        self.look_after_kills(now);
+        self.look_after_reads(now);
         self.duties(now);
     }
 
@@ -346,6 +368,8 @@ impl Agent {
             self.participants.deadline(),
             self.pending_due(),
             self.ack_due(now),
+            self.kill_due(),
+            self.reads_due(),
         ];
         due.into_iter().flatten().min()
     }
@@ -353,6 +377,7 @@ impl Agent {
     /// What is to be done now.
     pub(crate) fn take_effects(&mut self, now: Now) -> Effects {
         self.ask_read_index(now);
+        self.ask_for_reads(now);
         while let Some(ready) = self.node.ready() {
             self.take_ready(now, ready);
             self.look_around(now);
@@ -360,6 +385,7 @@ impl Agent {
             self.duties(now);
             self.open_when_started(now);
             self.ask_read_index(now);
+            self.ask_for_reads(now);
         }
         if self.node.take_snapshot_wanted() {
             self.effects.snapshot_wanted = true;
@@ -395,7 +421,9 @@ impl Agent {
             self.apply_committed(now, committed);
         }
         for read in &ready.read_states {
-            self.read_index_came(&read.context);
+            if !self.read_round_came(&read.context, read.index) {
+                self.read_index_came(&read.context);
+            }
         }
         self.release_barriers(now);
     }
@@ -438,6 +466,7 @@ impl Agent {
     fn stop_leading(&mut self, _now: Now) {
         self.head.end();
         self.leading = Leading::new(self.new_slots());
+        self.strain.has_handed_over();
     }
 
     /// Takes in how the disk is.

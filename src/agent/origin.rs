@@ -4,16 +4,16 @@
 use super::asked::{Asked, Change, Content};
 use super::effects::ToPeer;
 use super::event::{Answer, ReplyTo};
-use super::leading::Conclusion;
+use super::leading::{Ack, Conclusion};
 use super::{Agent, fault};
-use crate::base::ids::{LogIndex, SessionKey, Term, TxId};
-use crate::base::limits::{ACK_TIMEOUT_MS, NO_LEADER_WAIT_MS, RESEND_MS};
+use crate::base::ids::{Incarnation, LogIndex, SessionKey, Term, TxId};
+use crate::base::limits::{ACK_REPORT_MS, ACK_TIMEOUT_MS, NO_LEADER_WAIT_MS, RESEND_MS};
 use crate::base::policy::Policy;
 use crate::base::rules::Rule;
 use crate::base::time::{Now, Timestamp, WallTime};
 use crate::netconf::error::RpcError;
 use crate::replication::entry::RequestHead;
-use crate::replication::message::{PeerMessage, RequestBody};
+use crate::replication::message::{Control, PeerMessage};
 use crate::replication::state::LockTarget;
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -197,7 +197,9 @@ impl Agent {
         for txid in open {
             match self.pending.get(&txid).map(|pending| pending.stage) {
                 Some(Stage::Open) => self.give(now, txid),
-                Some(Stage::Applied(index, _)) => self.await_ack(now, txid, index),
+                Some(Stage::Applied(index, until)) => {
+                    self.await_ack(now, Ack { txid, index, until });
+                }
                 Some(Stage::Unchanged(_)) | None => {}
             }
         }
@@ -234,9 +236,8 @@ impl Agent {
                     pending.given = now.monotonic;
                     self.give(now, txid);
                 }
-                Stage::Applied(_, until) if now.monotonic >= until => {
-                    tracing::warn!(%txid, "committed, but not all members confirmed it in time");
-                    self.succeed(now, txid);
+                Stage::Applied(_, until) if now.monotonic >= until.plus_ms(ACK_REPORT_MS) => {
+                    self.acknowledged(now, txid, None);
                 }
                 Stage::Open | Stage::Unchanged(_) | Stage::Applied(..) => {}
             }
@@ -249,7 +250,7 @@ impl Agent {
         let due = |pending: &Pending| match pending.stage {
             Stage::Open if alone => None,
             Stage::Open => Some(pending.given.plus_ms(RESEND_MS)),
-            Stage::Applied(_, until) => Some(until),
+            Stage::Applied(_, until) => Some(until.plus_ms(ACK_REPORT_MS)),
             Stage::Unchanged(_) => None,
         };
         self.pending.values().filter_map(due).min()
@@ -304,27 +305,52 @@ impl Agent {
         if !waits {
             return self.succeed(now, txid);
         }
-        pending.stage = Stage::Applied(index, now.monotonic.plus_ms(ACK_TIMEOUT_MS));
-        self.await_ack(now, txid, index);
+        let until = now.monotonic.plus_ms(ACK_TIMEOUT_MS);
+        pending.stage = Stage::Applied(index, until);
+        self.await_ack(now, Ack { txid, index, until });
     }
 
-    /// Asks whoever leads to say when the members have applied `index`.
-    fn await_ack(&mut self, now: Now, txid: TxId, index: LogIndex) {
+    /// Asks whoever leads to say when the members have applied a commit.
+    fn await_ack(&mut self, now: Now, ack: Ack) {
         if self.node.is_leader() {
-            return self.wait_for_members(now, txid, index);
+            return self.wait_for_members(now, ack);
         }
         if let Some(to) = self.node.leader() {
-            let message = PeerMessage::AwaitAck { txid, index };
+            let Ack { txid, index, until } = ack;
+            let within_ms = until.ms_since(now.monotonic);
+            let message = PeerMessage::AwaitAck { txid, index, within_ms };
             self.effects.sends.push(ToPeer { to, message });
         }
     }
 
-    /// The leader says that all members that count have applied a commit of this node.
-    pub(super) fn acknowledged(&mut self, now: Now, txid: TxId) {
+    /// All members that count have applied a commit of this node, or time is over: then the leader says which ones are
+    /// missing, unless nobody says anything.
+    pub(super) fn acknowledged(&mut self, now: Now, txid: TxId, missing: Option<&[Incarnation]>) {
         let is_applied = |pending: &Pending| matches!(pending.stage, Stage::Applied(..));
-        if self.pending.get(&txid).is_some_and(is_applied) {
-            self.succeed(now, txid);
+        if !self.pending.get(&txid).is_some_and(is_applied) {
+            return;
         }
+        if missing != Some(&[]) {
+            self.degraded(now, txid, missing.unwrap_or_default());
+        }
+        self.succeed(now, txid);
+    }
+
+    /// The reply is ok all the same: the change is committed, and NETCONF has no ok with a warning (RFC 6241, 4.3 and
+    /// 4.4). Operators are told (PROTOCOL F21).
+    fn degraded(&mut self, now: Now, txid: TxId, missing: &[Incarnation]) {
+        let name = |member: &Incarnation| {
+            let known = self.state.member(*member);
+            known.map_or_else(|| member.to_string(), |known| known.name.to_string())
+        };
+        let missing: Vec<String> = missing.iter().map(name).collect();
+        let names = if missing.is_empty() { "unknown".to_owned() } else { missing.join(", ") };
+        tracing::warn!(%txid, missing = names, "committed, but not all members confirmed it in time");
+        let degraded = &mut self.facts.ack_degraded;
+        degraded.count = degraded.count.saturating_add(1);
+        degraded.last = Some(now.wall);
+        degraded.missing = missing;
+        self.view_is_stale = true;
     }
 
     pub(super) fn succeed(&mut self, now: Now, txid: TxId) {
@@ -343,7 +369,7 @@ impl Agent {
         self.facts.failed = self.facts.failed.saturating_add(1);
         self.view_is_stale = true;
         if let Content::Control(body) = &pending.asked.content
-            && let RequestBody::Token(token) = &**body
+            && let Control::Token(token) = &**body
         {
             self.token_secrets.remove(&token.digest);
         }

@@ -8,7 +8,7 @@
 use super::effects::{Lease, PeerAddress, ToPeer};
 use super::{Agent, Phase};
 use crate::base::ids::{Boot, Incarnation, LogIndex, Term};
-use crate::base::limits::{KEEPALIVE_MS, LEASE_MS, SESSION_LEASE_MS, TICK_MS};
+use crate::base::limits::{KEEPALIVE_MS, LEASE_MS, TICK_MS};
 use crate::base::rules::Rule;
 use crate::base::time::{Now, Timestamp};
 use crate::raft::{Delivery, LogPosition, MessageKind, Outgoing};
@@ -56,6 +56,8 @@ struct Contact {
     answered: Option<Timestamp>,
     applied: LogIndex,
     confirmed: Option<(LogIndex, u64)>,
+    /// Its disk or thread is too slow to lead.
+    strained: bool,
 }
 
 impl Peers {
@@ -77,9 +79,15 @@ impl Peers {
         }
     }
 
-    /// The leader may count on the member's having been given a lease lately.
+    /// The member is connected, and this leader knows it.
     pub(super) fn contact_is_fresh(&self, member: Incarnation) -> bool {
         self.connected.contains(&member) && self.contacts.contains_key(&member)
+    }
+
+    /// The member is connected, was heard since then, and is fast enough.
+    pub(super) fn is_fit_to_lead(&self, member: Incarnation, since: Timestamp) -> bool {
+        let fit = |contact: &Contact| contact.heard >= since && !contact.strained;
+        self.connected.contains(&member) && self.contacts.get(&member).is_some_and(fit)
     }
 
     /// The members to which a connection is there.
@@ -171,6 +179,7 @@ impl Agent {
             self.node.hurry();
         }
         self.ask_again_without(now, peer);
+        self.kill_without(now, peer);
     }
 
     pub(super) fn heard_hello(&mut self, peer: Incarnation, boot: Boot, you_acked: LogPosition) {
@@ -208,6 +217,7 @@ impl Agent {
             sent: now.monotonic,
             applied: self.applied,
             confirmed: self.confirmed_age(now),
+            strained: self.is_strained(),
             heard: self.peers.heard.filter(|(of, _)| *of == term),
         };
         self.effects.sends.push(ToPeer { to, message: PeerMessage::Keepalive(keepalive) });
@@ -229,6 +239,7 @@ impl Agent {
         contact.heard = now.monotonic;
         contact.applied = contact.applied.max(keepalive.applied);
         contact.confirmed = keepalive.confirmed;
+        contact.strained = keepalive.strained;
         if let Some((of, at)) = keepalive.heard
             && of == term
         {
@@ -375,25 +386,35 @@ impl Agent {
         self.look_after_acks(now);
     }
 
-    /// How far all members have applied that may answer reads.
-    pub(super) fn shown_by_all(&self, now: Now) -> LogIndex {
+    /// The other members that the policy counts: those that may answer reads, or all.
+    fn counted(&self, now: Now) -> impl Iterator<Item = (Incarnation, &Contact)> {
         let strict = self.state.policy == crate::base::policy::Policy::FullySynchronous;
-        let counts = |(member, contact): &(&Incarnation, &Contact)| {
+        let counts = move |(member, contact): &(&Incarnation, &Contact)| {
             // One that was removed may still hold a lease.
             strict && self.state.member(**member).is_some()
                 || now.monotonic < out_of_reach(contact.leased)
         };
-        let contacts = self.peers.contacts.iter().filter(counts);
-        contacts.map(|(_, contact)| contact.applied).min().unwrap_or(LogIndex(u64::MAX))
+        self.peers.contacts.iter().filter(counts).map(|(member, contact)| (*member, contact))
     }
 
-    /// When the next member falls out of reach for which somebody waits.
+    /// How far all members have applied that count.
+    pub(super) fn shown_by_all(&self, now: Now) -> LogIndex {
+        let applied = self.counted(now).map(|(_, contact)| contact.applied);
+        applied.min().unwrap_or(LogIndex(u64::MAX))
+    }
+
+    /// Members that count and have not applied what is at `index`.
+    pub(super) fn not_shown_by(&self, now: Now, index: LogIndex) -> Vec<Incarnation> {
+        let behind = self.counted(now).filter(|(_, contact)| contact.applied < index);
+        behind.map(|(member, _)| member).collect()
+    }
+
+    /// When the next member falls out of reach for which somebody waits, or waiting is over.
     pub(super) fn ack_due(&self, now: Now) -> Option<Timestamp> {
-        if !self.has_acks() {
-            return None;
-        }
+        self.leading_term()?;
+        let last = self.last_ack_due()?;
         let due = self.peers.contacts.values().map(|contact| out_of_reach(contact.leased));
-        due.filter(|due| *due > now.monotonic).min()
+        due.filter(|due| *due > now.monotonic).min().map_or(Some(last), |due| Some(due.min(last)))
     }
 
     /// This node leads from now on: every member may still hold a lease of the leader before.
@@ -443,7 +464,8 @@ impl Agent {
 
     /// Members of which nothing was heard for the session lease (PROTOCOL F26).
     pub(super) fn lost_members(&self, now: Now) -> Vec<(Incarnation, u64)> {
-        let lost = |heard: Timestamp| now.monotonic.ms_since(heard) >= SESSION_LEASE_MS;
+        let lease_ms = self.parameters.session_lease_ms;
+        let lost = |heard: Timestamp| now.monotonic.ms_since(heard) >= lease_ms;
         let own = self.parameters.incarnation;
         self.state
             .members

@@ -3,12 +3,12 @@
 use super::asked::Content;
 use super::event::{Answer, Client, End, EndCause, ReplyTo};
 use super::origin::Order;
-use super::{Agent, Phase, fault};
+use super::{Agent, Phase};
 use crate::base::ids::{SessionId, SessionKey};
 use crate::base::limits::{EARLY_SESSIONS_MAX, SESSION_ID_BLOCK};
 use crate::base::time::Now;
 use crate::netconf::state::{SessionState, Transport};
-use crate::replication::message::RequestBody;
+use crate::replication::message::Control;
 use smol_str::SmolStr;
 
 /// An open session.
@@ -45,13 +45,21 @@ impl Agent {
                 .answer(reply, Answer::Refused(format!("{most} sessions are open already")));
         }
         self.refill_session_ids(now);
-        let (next, end) = self.session_ids;
-        if next >= end {
+        let Some(id) = self.next_session_id() else {
             let why = "no session-id is at hand; try again".to_owned();
             return self.answer(reply, Answer::Refused(why));
-        }
-        self.session_ids.0 = next.saturating_add(1);
-        self.enter(reply, SessionId(next), client);
+        };
+        self.enter(reply, id, client);
+    }
+
+    /// An id that the log does not hold for that of a session which is over: while this member could not be asked,
+    /// another one may have ended what it took for a session.
+    fn next_session_id(&mut self) -> Option<SessionId> {
+        let (next, end) = self.session_ids;
+        let is_free = |id: &SessionId| self.state.is_alive(self.session_key(*id));
+        let id = (next..end).map(SessionId).find(is_free)?;
+        self.session_ids.0 = id.0.saturating_add(1);
+        Some(id)
     }
 
     /// The local socket is open from the beginning, for the state and the operations of the cluster (PROTOCOL M3). No
@@ -102,7 +110,7 @@ impl Agent {
             return;
         }
         self.session_ids_asked = true;
-        let body = RequestBody::SessionIds { lowest: self.lowest_session() };
+        let body = Control::SessionIds { lowest: self.lowest_session() };
         self.order(now, Order::of_node(now, Content::Control(Box::new(body))));
     }
 
@@ -110,35 +118,6 @@ impl Agent {
     pub(super) fn user_of(&self, session: SessionKey) -> SmolStr {
         let open = self.sessions.get(&session.id);
         open.map_or_else(SmolStr::default, |open| SmolStr::from(open.client.user.as_str()))
-    }
-
-    /// RFC 6241, 7.9.
-    pub(super) fn kill_session(
-        &mut self,
-        now: Now,
-        (reply, by): (ReplyTo, SessionKey),
-        target: SessionId,
-    ) {
-        if target == by.id {
-            let error = fault::invalid_value("a session cannot kill itself; use close-session");
-            return self.answer(reply, Answer::Errors(vec![error]));
-        }
-        if self.sessions.contains_key(&target) {
-            self.effects.ends.push(End { session: target, cause: EndCause::Killed });
-            let key = self.session_key(target);
-            return self.end_session(now, key, Some(reply));
-        }
-        match self.state.session(target) {
-            // Of another member, which ends it when it applies that (PROTOCOL F26).
-            Some(key) if key.incarnation != self.parameters.incarnation => {
-                let order = Order::of_session(self, now, (reply, by), Content::SessionEnd(key));
-                self.order(now, order);
-            }
-            Some(_) | None => {
-                let error = fault::invalid_value(format!("there is no session {target}"));
-                self.answer(reply, Answer::Errors(vec![error]));
-            }
-        }
     }
 
     /// Ends a session: what it has not decided yet is dropped, its unconfirmed commit rolled back, the candidate that

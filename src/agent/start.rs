@@ -7,7 +7,7 @@ use crate::base::ids::Revision;
 use crate::base::time::Now;
 use crate::netconf::error::RpcError;
 use crate::replication::entry::Body;
-use crate::replication::message::RequestBody;
+use crate::replication::message::Control;
 use crate::yang::tree::Tree;
 
 impl Agent {
@@ -170,9 +170,9 @@ impl Agent {
 }
 
 fn announces(content: &Content) -> bool {
-    matches!(content, Content::Control(body) if matches!(**body, RequestBody::NodeUp { .. }))
+    matches!(content, Content::Control(body) if matches!(**body, Control::NodeUp { .. }))
 }
 
 fn asks_session_ids(content: &Content) -> bool {
-    matches!(content, Content::Control(body) if matches!(**body, RequestBody::SessionIds { .. }))
+    matches!(content, Content::Control(body) if matches!(**body, Control::SessionIds { .. }))
 }

@@ -7,7 +7,8 @@ use crate::base::limits::{HISTORY_SHOWN_MAX, KEEPALIVE_MS};
 use crate::base::time::{Now, WallTime};
 use crate::datastore::store::Datastore;
 use crate::netconf::state::{
-    ClusterState, ClusterView, HistoryLine, LockState, MemberProgress, MemberState, NodePhase, View,
+    AckDegraded, ClusterState, ClusterView, HistoryLine, LockState, MemberProgress, MemberState,
+    NodePhase, View,
 };
 use crate::raft::{NodeStatus, PeerState, Role};
 use crate::replication::apply::data_digest;
@@ -24,6 +25,7 @@ const ACTIVE_MS: u64 = KEEPALIVE_MS * 10;
 pub(super) struct Facts {
     pub(super) committed: u64,
     pub(super) failed: u64,
+    pub(super) ack_degraded: AckDegraded,
     pub(super) last_commit: Option<WallTime>,
     pub(super) leadership_changes: u64,
     pub(super) last_leadership_change: Option<WallTime>,
@@ -159,6 +161,7 @@ impl Snapshot {
             members: state.members.iter().map(|member| self.member_state(member)).collect(),
             committed: facts.committed,
             failed: facts.failed,
+            ack_degraded: facts.ack_degraded.clone(),
             queue: u64::try_from(self.queue).unwrap_or(u64::MAX),
             leadership_changes: facts.leadership_changes,
             last_leadership_change: facts.last_leadership_change,

@@ -209,17 +209,26 @@ impl Agent {
     pub(super) fn evaluate_session_end(&mut self, now: Now, asked: Asked, session: SessionKey) {
         let known = self.head.state().and_then(|head| head.member(session.incarnation));
         if known.is_none_or(|member| member.boot.counter != session.boot) {
-            return self.unchanged(now, asked.txid());
+            return self.session_is_over(now, &asked, session);
         }
         let Asked { ref head, .. } = asked;
         let body = Body::SessionEnd { request: head.clone(), session };
         match self.propose(body) {
             Ok(_) => {}
-            Err(NotProposed::Void) => self.unchanged(now, asked.txid()),
+            Err(NotProposed::Void) => self.session_is_over(now, &asked, session),
             Err(error) => {
                 tracing::warn!(%error, session = session.id.0, "the end of a session waits");
                 self.leading.forget(asked.txid());
             }
+        }
+    }
+
+    /// For its own member that is as it should be; for a kill-session of another one there is nothing to end.
+    fn session_is_over(&mut self, now: Now, asked: &Asked, session: SessionKey) {
+        if asked.session().is_some() {
+            self.abort(now, asked.txid(), vec![fault::no_session(session.id)]);
+        } else {
+            self.unchanged(now, asked.txid());
         }
     }
 }

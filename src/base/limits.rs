@@ -146,22 +146,34 @@ pub(crate) const PEER_SNAPSHOTS_MAX: usize = 16;
 pub(crate) const JOIN_TIMEOUT_S: u64 = 60;
 /// Milliseconds that a read waits for its lease by default (PROTOCOL M2).
 pub(crate) const READ_WAIT_MS: u64 = 1_000;
+/// Milliseconds after which a read index is asked for again (PROTOCOL F43): the shortest election timeout.
+pub(crate) const READ_INDEX_AGAIN_MS: u64 = 250;
 /// Milliseconds of one tick of consensus.
 pub(crate) const TICK_MS: u64 = 10;
 /// Milliseconds between two signs of life of a member to the leader.
 pub(crate) const KEEPALIVE_MS: u64 = 50;
 /// Milliseconds for which a member may answer reads without having heard the leader again.
 pub(crate) const LEASE_MS: u64 = 150;
-/// Milliseconds of silence after which what a member's sessions hold is released.
-pub(crate) const SESSION_LEASE_MS: u64 = 30_000;
+/// Seconds of silence after which what a member's sessions hold is released.
+pub(crate) const SESSION_LEASE_S: u64 = 30;
 /// Milliseconds that a request waits for a leader.
 pub(crate) const NO_LEADER_WAIT_MS: u64 = 5_000;
 /// Milliseconds after which a request without an outcome is sent again.
 pub(crate) const RESEND_MS: u64 = 1_000;
+/// Milliseconds that a member has to say whether it has a session that another one is to kill.
+pub(crate) const SESSION_QUERY_MS: u64 = 1_000;
 /// Milliseconds that a committed change waits for the members that the policy names.
 pub(crate) const ACK_TIMEOUT_MS: u64 = 2_000;
+/// Milliseconds that an origin waits longer than that for a leader's word on which of them are missing.
+pub(crate) const ACK_REPORT_MS: u64 = 500;
 /// Milliseconds that a member has to vote, beside the deadlines of its participants.
 pub(crate) const PREPARE_TIMEOUT_MS: u64 = 10_000;
+/// Milliseconds that a durable write takes on average on a disk that is too slow for a leader: two heartbeats.
+pub(crate) const SLOW_DISK_MS: u64 = 100;
+/// Milliseconds by which the agent's thread is late on average where that is too slow for a leader: two heartbeats.
+pub(crate) const SLOW_THREAD_MS: u64 = 100;
+/// Milliseconds that a new leader leads before its own slowness is a reason to give leadership away.
+pub(crate) const LEAD_AT_LEAST_MS: u64 = 10_000;
 /// Milliseconds for which participants stay prepared without a decision.
 pub(crate) const PREPARE_LEASE_MS: u64 = 60_000;
 /// Milliseconds that a new leader waits to hear how old a confirmed commit is.

@@ -157,7 +157,12 @@ impl Element {
 
     /// The text of a leaf.
     pub(super) fn value(&self, name: &str) -> Option<&str> {
-        self.child(name).map(|leaf| leaf.text.trim())
+        self.child(name).map(Self::text)
+    }
+
+    /// The text between its tags.
+    pub(super) fn text(&self) -> &str {
+        self.text.trim()
     }
 
     /// The value of a leaf; `None` if it is not there, or no such thing.

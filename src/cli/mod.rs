@@ -4,7 +4,7 @@ mod client;
 mod cluster;
 mod hash_password;
 mod netconf;
-mod run;
+pub(crate) mod run;
 mod table;
 
 use clap::{Parser, Subcommand};

@@ -6,7 +6,8 @@ use crate::daemon::configuration::value::{
     FeatureChoice, HostPort, LogLevel, ModuleChoice, NodeName, PeerListen, SshListen, UnixListen,
 };
 use crate::daemon::configuration::{Configuration, Overrides};
-use clap::Args;
+use clap::{Args, Command, FromArgMatches};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -147,6 +148,19 @@ pub(super) struct RunArguments {
     log: Option<LogLevel>,
 }
 
+/// What the flags of `quorate run` say, with their variables and the file.
+///
+/// # Errors
+/// If a flag is unknown or wrong, or the configuration cannot be loaded.
+pub(crate) fn configuration(
+    arguments: impl IntoIterator<Item = OsString>,
+) -> anyhow::Result<Configuration> {
+    let command = RunArguments::augment_args(Command::new("run").no_binary_name(true));
+    let matches = command.try_get_matches_from(arguments)?;
+    let arguments = RunArguments::from_arg_matches(&matches)?;
+    Ok(Configuration::load(arguments.overrides())?)
+}
+
 impl RunArguments {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let configuration = Configuration::load(self.overrides())?;
@@ -176,8 +190,7 @@ impl RunArguments {
 
 #[cfg(test)]
 mod tests {
-    use super::{LogLevel, Overrides, RunArguments};
-    use clap::{Args, Command, FromArgMatches};
+    use super::{Args, Command, FromArgMatches, LogLevel, Overrides, RunArguments};
     use std::path::Path;
 
     fn parse(arguments: &str) -> Result<Overrides, String> {

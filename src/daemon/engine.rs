@@ -7,6 +7,7 @@ use super::participants::Participants;
 use super::spare::SpareSegments;
 use crate::agent::effects::{Effects, Lease};
 use crate::agent::event::{Answer, End, ReplyTo};
+use crate::agent::strain::Measured;
 use crate::agent::{Agent, StorageSpace};
 use crate::api::hook::{CallId, HookAnswer};
 use crate::base::ids::LogIndex;
@@ -239,7 +240,8 @@ impl Engine {
     /// with it, so that none is held up by a busy one.
     async fn wait(&mut self, inbox: &mut Inbox) -> Batch {
         let mut batch = Batch::default();
-        let wake_at = self.agent.wake_at(now());
+        let began = now();
+        let wake_at = self.agent.wake_at(began);
         let PeerEvents { prompt, bulk } = &mut inbox.peer_events;
         tokio::select! {
             biased;
@@ -253,6 +255,11 @@ impl Engine {
             ended = wait_for(&mut self.snapshot) => batch.snapshot = Some(ended),
             () = sleep_until(wake_at) => {}
             _ = &mut inbox.stopped => batch.stop = true,
+        }
+        if let Some(due) = wake_at.map(|at| at.max(began.monotonic))
+            && clock::now() >= due
+        {
+            self.agent.measured(Measured::Lateness(clock::now().ms_since(due)));
         }
         // A connection is told of before its messages: what the bulk lane has is looked for first.
         take_more(bulk, &mut batch.bulk, PEER_BULK_EVENTS_MAX);
@@ -355,7 +362,10 @@ impl Engine {
     /// One durable write for everything appended. A full disk takes the reserve, and from then on writers are refused
     /// until there is space again.
     fn flush(&mut self) -> Result<(), EngineError> {
-        match self.log.flush() {
+        let began = clock::now();
+        let flushed = self.log.flush();
+        self.agent.measured(Measured::Write(clock::now().ms_since(began)));
+        match flushed {
             Ok(()) => Ok(()),
             Err(LogError::NoSpace) => {
                 let released = Reserve::default().release(&*self.disk)?;

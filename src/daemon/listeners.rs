@@ -32,6 +32,7 @@ pub(crate) fn sessions(
     let reads = Reads {
         wait: Duration::from_millis(configuration.cluster.read_wait_ms),
         without_lease: configuration.cluster.minority_reads,
+        consistency: configuration.cluster.reads,
     };
     let limits = SessionLimits::new(hello_timeout_s, idle_timeout_s, reads);
     Sessions::new(agent, server, limits, shutdown)

@@ -89,6 +89,7 @@ pub(crate) fn start(
         lineage: identity.lineage,
         datastores,
         sessions_max: configuration.sessions.max,
+        session_lease_ms: configuration.cluster.session_lease_s.saturating_mul(1000),
         initial,
         participants: registrations,
         rules: Rules::default(),

@@ -32,9 +32,9 @@ pub(crate) struct ReadLease {
     renewed: Notify,
 }
 
-/// There is no lease, and none came in time: what this node has may be old.
+/// No lease came in time, or no proof: what this node has may be old.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NoLease;
+pub(crate) struct MaybeOld;
 
 /// Sessions to end. One that misses messages must take itself for ended.
 pub(crate) struct Ends(broadcast::Receiver<End>);
@@ -69,7 +69,7 @@ impl AgentHandle {
 
     /// The newest published state under a lease: what was acknowledged anywhere before is in it. Waits for a lease as
     /// long as `read_wait`.
-    pub(crate) async fn view_with_lease(&self, read_wait: Duration) -> Result<Arc<View>, NoLease> {
+    pub(crate) async fn view_with_lease(&self, read_wait: Duration) -> Result<Arc<View>, MaybeOld> {
         if let Some(view) = self.leased_view() {
             return Ok(view);
         }
@@ -84,7 +84,23 @@ impl AgentHandle {
                 renewed.await;
             }
         };
-        timeout(read_wait, wait).await.map_err(|_elapsed| NoLease)
+        timeout(read_wait, wait).await.map_err(|_elapsed| MaybeOld)
+    }
+
+    /// A published state that has everything which was acknowledged anywhere before the call. Waits for the proof as long
+    /// as `read_wait`.
+    pub(crate) async fn linearizable_view(
+        &self,
+        read_wait: Duration,
+    ) -> Result<Arc<View>, MaybeOld> {
+        if !self.lease.is_unlimited() {
+            let wait_ms = u64::try_from(read_wait.as_millis()).unwrap_or(u64::MAX);
+            match self.ask(SessionEvent::Read { wait_ms }).await {
+                Some(Answer::Ok) => {}
+                Some(_) | None => return Err(MaybeOld),
+            }
+        }
+        Ok(self.view())
     }
 
     /// The clock is asked before the view is taken and after it. Asked only after, an old view could get through
@@ -114,6 +130,11 @@ impl ReadLease {
         self.renewed.notify_waiters();
     }
 
+    /// There is no other member.
+    fn is_unlimited(&self) -> bool {
+        self.until_ms.load(Ordering::Acquire) == u64::MAX
+    }
+
     fn holds(&self) -> bool {
         match self.until_ms.load(Ordering::Acquire) {
             u64::MAX => true,
@@ -137,7 +158,7 @@ impl Ends {
 
 #[cfg(test)]
 mod tests {
-    use super::{AgentHandle, NoLease};
+    use super::{AgentHandle, MaybeOld};
     use crate::agent::effects::Lease;
     use crate::base::time::Timestamp;
     use crate::io::clock;
@@ -173,7 +194,7 @@ mod tests {
         handle.lease().publish(Lease::Until(Timestamp(0)));
         assert_eq!(
             handle.view_with_lease(SHORT).await.err(),
-            Some(NoLease),
+            Some(MaybeOld),
             "it can be taken back"
         );
     }

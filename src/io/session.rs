@@ -1,6 +1,6 @@
 //! The task of one session: moves bytes between a transport and the machine, and asks the agent for it.
 
-use super::handle::{AgentHandle, NoLease};
+use super::handle::{AgentHandle, MaybeOld};
 use super::service::{Peer, Refusal, Service};
 use super::shutdown::Shutdown;
 use super::{clock, random};
@@ -12,7 +12,7 @@ use crate::base::limits::{
 use crate::netconf::error::{ErrorTag, ErrorType, RpcError};
 use crate::netconf::operation::ClusterRequest;
 use crate::netconf::reply::{DataReply, Fill};
-use crate::netconf::rpc::Read;
+use crate::netconf::rpc::{Consistency, Read};
 use crate::netconf::server::Server;
 use crate::netconf::session::{Closing, Session, Step};
 use crate::netconf::state::Counters;
@@ -48,9 +48,11 @@ pub(crate) struct SessionLimits {
 /// What a read does on a node that may be behind the cluster (PROTOCOL M2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reads {
-    /// How long it waits for a lease.
+    /// How long it waits for a lease, or a proof.
     pub(crate) wait: Duration,
     pub(crate) without_lease: MinorityReads,
+    /// For a client that does not say how new a read has to be.
+    pub(crate) consistency: Consistency,
 }
 
 /// Whether a node that is cut off from the majority answers reads.
@@ -337,18 +339,19 @@ where
     }
 
     async fn read(&mut self, read: &Read) -> Result<(), Ending> {
-        let Reads { wait, without_lease } = self.sessions.limits.reads;
+        let Reads { wait, without_lease, consistency } = self.sessions.limits.reads;
         let agent = &self.sessions.agent;
-        let view = if self.machine.reads_running(read) {
-            agent.view_with_lease(wait).await
-        } else {
-            Ok(agent.view())
+        let consistency = self.machine.consistency(read, consistency);
+        let view = match consistency {
+            None => Ok(agent.view()),
+            Some(Consistency::Leased) => agent.view_with_lease(wait).await,
+            Some(Consistency::Linearizable) => agent.linearizable_view(wait).await,
         };
-        let view = match (view, without_lease) {
-            (Ok(view), _) => view,
-            (Err(NoLease), MinorityReads::Allow) => agent.view(),
-            (Err(NoLease), MinorityReads::Deny) => {
-                let reply = self.machine.answered(Err(vec![no_quorum()]));
+        let view = match (view, consistency, without_lease) {
+            (Ok(view), _, _) => view,
+            (Err(MaybeOld), Some(Consistency::Leased), MinorityReads::Allow) => agent.view(),
+            (Err(MaybeOld), _, _) => {
+                let reply = self.machine.answered(Err(vec![no_quorum(consistency)]));
                 return self.write(&reply).await;
             }
         };
@@ -419,10 +422,16 @@ where
     }
 }
 
-fn no_quorum() -> RpcError {
-    let message = "this node is cut off from the majority of its cluster, so that what it has may be old: read from \
-                   another member, bring members back, or set minority-reads to allow";
-    RpcError::new(ErrorType::Application, ErrorTag::ResourceDenied, message.to_owned())
+fn no_quorum(consistency: Option<Consistency>) -> RpcError {
+    let allow = match consistency {
+        Some(Consistency::Leased) => ", or set minority-reads to allow",
+        Some(Consistency::Linearizable) | None => "",
+    };
+    let message = format!(
+        "this node is cut off from the majority of its cluster, so that what it has may be old: read from another \
+         member, bring members back{allow}"
+    );
+    RpcError::new(ErrorType::Application, ErrorTag::ResourceDenied, message)
         .tagged("quorate:no-quorum")
 }
 

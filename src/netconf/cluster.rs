@@ -4,7 +4,7 @@
 //! for names.
 
 use super::grow::Grow;
-use super::state::{ClusterState, HistoryLine, MemberState, NodePhase};
+use super::state::{AckDegraded, ClusterState, HistoryLine, MemberState, NodePhase};
 use crate::yang::schema::{Lookup, NodeId, Schema};
 use crate::yang::tree::Container;
 
@@ -75,6 +75,12 @@ fn state(top: &mut Grow<'_>, cluster: &ClusterState) {
         entry.leaf("failed", cluster.failed.to_string());
         entry.leaf("queue-depth", cluster.queue.to_string());
         entry.leaf_if("last-commit", cluster.last_commit.map(|at| at.date_and_time()));
+    });
+    top.container("ack-degraded", |entry| {
+        let AckDegraded { count, last, missing } = &cluster.ack_degraded;
+        entry.leaf("count", count.to_string());
+        entry.leaf_if("last", last.map(|at| at.date_and_time()));
+        entry.leaf_list("missing", missing.iter().map(String::as_str));
     });
     top.list("member", &cluster.members, member);
 }

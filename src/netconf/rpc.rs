@@ -69,6 +69,18 @@ pub(crate) struct Attributes {
     pub(crate) attributes: Vec<(String, String)>,
     /// The client's own name for what it asks for: `transaction-id` of our cluster module.
     pub(crate) transaction: Option<String>,
+    /// How new a read has to be, as it was written: `consistency` of our cluster module.
+    consistency: Option<String>,
+}
+
+/// What a read of running may miss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Consistency {
+    /// What the member that is asked did not have under its read lease (PROTOCOL M2).
+    Leased,
+    /// Nothing that was acknowledged anywhere before the read came.
+    Linearizable,
 }
 
 impl Attributes {
@@ -83,8 +95,14 @@ impl Attributes {
             let name = format!("{}:{}", attribute.prefix, attribute.name);
             all.attributes.push((name, attribute.value.to_owned()));
             let namespace = attribute.namespace.unwrap_or_default();
-            if (namespace, attribute.name) == (cluster::NAMESPACE, TRANSACTION_ID) {
-                all.transaction = Some(attribute.value.to_owned());
+            match (namespace, attribute.name) {
+                (cluster::NAMESPACE, TRANSACTION_ID) => {
+                    all.transaction = Some(attribute.value.to_owned());
+                }
+                (cluster::NAMESPACE, CONSISTENCY) => {
+                    all.consistency = Some(attribute.value.to_owned());
+                }
+                _ => {}
             }
             let known = |(prefix, _): &(String, String)| prefix == attribute.prefix;
             if namespace != XML_NAMESPACE && !all.declarations.iter().any(known) {
@@ -92,6 +110,15 @@ impl Attributes {
             }
         }
         all
+    }
+
+    /// How new a read has to be, if the client says so.
+    pub(crate) fn consistency(&self) -> Option<Consistency> {
+        match self.consistency.as_deref()? {
+            "leased" => Some(Consistency::Leased),
+            "linearizable" => Some(Consistency::Linearizable),
+            _ => None,
+        }
     }
 
     /// The `message-id`, if there is one.
@@ -195,7 +222,13 @@ impl Input<'_, '_> {
         if let Some(transaction) = &attributes.transaction
             && !(1..=TRANSACTION_ID_CHARS_MAX).contains(&transaction.chars().count())
         {
-            return Err(bad_transaction_id().into());
+            let limit = TRANSACTION_ID_CHARS_MAX;
+            let message = format!("{TRANSACTION_ID} has not from 1 to {limit} characters");
+            return Err(bad_attribute(TRANSACTION_ID, message).into());
+        }
+        if attributes.consistency.is_some() && attributes.consistency().is_none() {
+            let message = format!("{CONSISTENCY} is neither linearizable nor leased");
+            return Err(bad_attribute(CONSISTENCY, message).into());
         }
         let operation = match self.next_child("rpc")? {
             true => self.operation()?,
@@ -265,11 +298,12 @@ impl Input<'_, '_> {
 /// The attribute by which a client names what it asks for.
 const TRANSACTION_ID: &str = "transaction-id";
 
-fn bad_transaction_id() -> RpcError {
-    let message =
-        format!("{TRANSACTION_ID} has not from 1 to {TRANSACTION_ID_CHARS_MAX} characters");
+/// The attribute by which a client says how new a read has to be.
+const CONSISTENCY: &str = "consistency";
+
+fn bad_attribute(name: &str, message: String) -> RpcError {
     RpcError::new(ErrorType::Rpc, ErrorTag::BadAttribute, message)
-        .with(ErrorInfo::BadAttribute(TRANSACTION_ID.to_owned()))
+        .with(ErrorInfo::BadAttribute(name.to_owned()))
         .with(ErrorInfo::BadElement("rpc".to_owned()))
 }
 

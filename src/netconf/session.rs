@@ -8,7 +8,7 @@ use super::framing::{Decoder, Encoder, Framing, FramingError};
 use super::hello::{self, HelloError};
 use super::operation::{ClusterRequest, Datastore, Request};
 use super::reply::{self, DataReply};
-use super::rpc::{self, Attributes, NotRpc, Operation, Read};
+use super::rpc::{self, Attributes, Consistency, NotRpc, Operation, Read};
 use super::server::Server;
 use super::state::{Counters, View, count};
 use super::{cluster, read};
@@ -166,9 +166,15 @@ impl Session {
         }
     }
 
-    /// Whether what `Step::Read` wants to know is what the cluster must agree on. Its own candidate, its state and its
-    /// schemas a node can show at any time.
-    pub(crate) fn reads_running(&self, read: &Read) -> bool {
+    /// How new what `Step::Read` wants to know has to be: what the client says, or `default`. `None` for its own
+    /// candidate, its state and its schemas, which a node can show at any time.
+    pub(crate) fn consistency(&self, read: &Read, default: Consistency) -> Option<Consistency> {
+        let stated = self.asked.as_ref().and_then(|asked| asked.attributes.consistency());
+        self.reads_running(read).then(|| stated.unwrap_or(default))
+    }
+
+    /// Whether it is what the cluster must agree on.
+    fn reads_running(&self, read: &Read) -> bool {
         let schema = &self.server.schema;
         let is_configuration = |id: &NodeId| {
             usize::try_from(id.0)

@@ -79,12 +79,22 @@ pub(crate) struct ClusterState {
     pub(crate) committed: u64,
     pub(crate) failed: u64,
     pub(crate) queue: u64,
+    pub(crate) ack_degraded: AckDegraded,
     pub(crate) leadership_changes: u64,
     pub(crate) last_leadership_change: Option<WallTime>,
     pub(crate) last_commit: Option<WallTime>,
     /// Bytes of a snapshot that have arrived, of how many, while the node joins.
     pub(crate) join_progress: Option<(u64, u64)>,
     pub(crate) history: Vec<HistoryLine>,
+}
+
+/// Ok that came before every member had confirmed what the policy says that it has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct AckDegraded {
+    pub(crate) count: u64,
+    pub(crate) last: Option<WallTime>,
+    /// The members without which the last one came, by name; nobody where that is not known.
+    pub(crate) missing: Vec<String>,
 }
 
 /// How far a node has come.

@@ -4,6 +4,7 @@
 //! written, sent and applied comes out as `Ready`, and the rules of that order are held by the types here and by
 //! the tests beside them.
 
+mod batch;
 mod election;
 mod entry;
 mod logger;

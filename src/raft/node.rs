@@ -223,8 +223,7 @@ impl Node {
             if let Some(best) = self.best_other_voter() {
                 self.raw.raft.send_timeout_now(best.0);
             }
-            let term = self.term().0;
-            self.raw.raft.become_follower(term, 0);
+            self.step_down();
         }
         self.renew_timeout();
         Ok(self.conf_state())
@@ -243,13 +242,27 @@ impl Node {
         Ok(())
     }
 
+    /// Stops leading without a successor: the others stand for election when they have heard nothing for long enough.
+    pub(crate) fn step_down(&mut self) {
+        if self.is_leader() {
+            let term = self.term().0;
+            self.raw.raft.become_follower(term, 0);
+            self.renew_timeout();
+        }
+    }
+
     /// The voter that has most of the log, for a transfer.
     pub(crate) fn best_other_voter(&self) -> Option<Incarnation> {
+        self.best_voter_of(|_| true)
+    }
+
+    /// The same, among those that are fit.
+    pub(crate) fn best_voter_of(&self, fit: impl Fn(Incarnation) -> bool) -> Option<Incarnation> {
         let voters = self.conf_state().voters;
         let progress = self.raw.raft.prs();
         voters
             .into_iter()
-            .filter(|voter| *voter != self.id())
+            .filter(|voter| *voter != self.id() && fit(*voter))
             .filter_map(|voter| progress.get(voter.0).map(|peer| (peer, voter)))
             .max_by_key(|(peer, voter)| {
                 (peer.recent_active, peer.matched, std::cmp::Reverse(*voter))

@@ -1,12 +1,12 @@
 //! What is to be done after the state machine moved.
 
 use crate::base::ids::{LogIndex, Term};
-use crate::raft::message;
 use crate::raft::store::{entry_from_crate, hard_state_from_crate};
 use crate::raft::{
     ConfState, EntryKind, HardState, LogEntry, LogPosition, LogWrite, MembershipChange, Node,
     Outgoing, Payload, SnapshotMeta,
 };
+use crate::raft::{batch, message};
 use raft::eraftpb::Entry;
 
 /// The number of a `Ready`; rises by one.
@@ -103,8 +103,8 @@ impl Node {
             reset: snapshot.as_ref().map(|snapshot| snapshot.position),
             entries: ready.take_entries().into_iter().map(entry_from_crate).collect(),
         };
-        let at_once = ready.take_messages();
-        let after_persist = ready.take_persisted_messages();
+        let at_once = batch::join_appends(ready.take_messages());
+        let after_persist = batch::join_appends(ready.take_persisted_messages());
         let committed = committed(ready.take_committed_entries());
         let read_states = ready.take_read_states().into_iter();
         let sync = if ready.must_sync() { WaitForSync::Yes } else { WaitForSync::No };

@@ -47,8 +47,6 @@ pub(super) fn crate_config(config: &NodeConfig, applied: LogIndex) -> Config {
         max_election_tick: NEVER.saturating_add(1),
         applied: applied.0,
         max_size_per_msg: RAFT_MESSAGE_BYTES,
-        // What is proposed in one step goes in one message.
-        batch_append: true,
         max_inflight_msgs: RAFT_INFLIGHT_MESSAGES_MAX,
         max_uncommitted_size: RAFT_UNCOMMITTED_BYTES_MAX,
         max_committed_size_per_ready: RAFT_COMMITTED_BYTES_MAX,

@@ -42,10 +42,12 @@ pub(crate) enum PeerMessage {
     },
     /// To the origin: the request changes nothing. It is done when `read_index` is applied.
     Unchanged { txid: TxId, term: Term, read_index: LogIndex },
-    /// To the origin: all members that the acknowledgement waits for show this revision, or are out of reach.
+    /// To the origin: all members that the acknowledgement waits for show this revision, or are out of reach; but for
+    /// those which are missing after all of the time that there was.
     AckDone { txid: TxId, missing: Vec<Incarnation> },
-    /// To the leader: is the commit at `index` acknowledged? Sent to a new leader (PROTOCOL F21).
-    AwaitAck { txid: TxId, index: LogIndex },
+    /// To the leader: is the commit at `index` acknowledged? There is so much time. Sent to a new leader, too
+    /// (PROTOCOL F21).
+    AwaitAck { txid: TxId, index: LogIndex, within_ms: u64 },
     /// To a member that was removed: it will hear nothing more.
     Removed,
     /// To a member with participants: what do they say about this change?
@@ -54,6 +56,10 @@ pub(crate) enum PeerMessage {
     Vote { term: Term, slot: u64, ask: PrepareAsk, verdict: Verdict },
     /// To a member that was asked: nothing comes of it.
     SlotAbort { term: Term, slot: u64 },
+    /// To the member whose session it is: is it open?
+    SessionQuery { session: SessionKey },
+    /// The answer.
+    SessionIs { session: SessionKey, open: bool },
 }
 
 /// By which connection a message goes, so that bulk never holds up a heartbeat (PROTOCOL F12).
@@ -73,6 +79,8 @@ pub(crate) struct Keepalive {
     pub(crate) applied: LogIndex,
     /// The generation of the pending confirmed commit and how many ms the sender has counted since it applied it.
     pub(crate) confirmed: Option<(LogIndex, u64)>,
+    /// The sender is too slow to lead (PROTOCOL L10).
+    pub(crate) strained: bool,
     /// The newest moment of the leader's clock that the sender has heard of, in the term that it is in.
     pub(crate) heard: Option<(Term, Timestamp)>,
 }
@@ -123,6 +131,12 @@ pub(crate) enum RequestBody {
     Lock(LockTarget),
     Unlock(LockTarget),
     SessionEnd(SessionKey),
+    Control(Box<Control>),
+}
+
+/// What is decided without a look at the data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Control {
     /// The first request of a boot.
     NodeUp {
         boot: Boot,
@@ -243,7 +257,9 @@ impl PeerMessage {
             | Self::Removed
             | Self::Prepare(_)
             | Self::Vote { .. }
-            | Self::SlotAbort { .. } => Lane::Bulk,
+            | Self::SlotAbort { .. }
+            | Self::SessionQuery { .. }
+            | Self::SessionIs { .. } => Lane::Bulk,
         }
     }
 }

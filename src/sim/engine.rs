@@ -161,6 +161,7 @@ impl World {
             lineage: Lineage(1),
             datastores: datastores.expect("a way to running"),
             sessions_max: 64,
+            session_lease_ms: crate::base::limits::SESSION_LEASE_S * 1000,
             initial: None,
             participants: participants.iter().map(Scripted::registration).collect(),
             rules: self.rules,

@@ -2,10 +2,15 @@
 //!
 //! Faults are the simulator's; here stands what every operation means in a cluster.
 
+mod kill;
+mod late;
+mod reads;
+
 use super::*;
 use crate::agent::effects::{Lease, ToPeer};
 use crate::agent::event::{Admission, EndCause, Fresh, JoinRequest};
 use crate::base::ids::LogIndex;
+use crate::base::policy::Policy;
 use crate::base::token::JoinToken;
 use crate::netconf::operation::{ClusterRequest, TransactionName};
 use crate::raft::{Delivery, SnapshotMeta};
@@ -58,6 +63,7 @@ fn agent(schema: &Arc<Schema>, id: u64, voters: &[u64], participants: Vec<Regist
         lineage: Lineage(1),
         datastores: Datastores::new(RunningAccess::ReadWrite, Presence::On, Presence::Off).unwrap(),
         sessions_max: 8,
+        session_lease_ms: 30_000,
         initial: None,
         participants,
     };
@@ -279,6 +285,11 @@ impl Cluster {
     /// The node is gone for good; the others notice when its connection breaks.
     fn kill(&mut self, id: u64) {
         self.nodes.remove(&id);
+        self.lose(id);
+    }
+
+    /// The others have no connection to the node any more.
+    fn lose(&mut self, id: u64) {
         let now = self.now();
         for node in self.nodes.values_mut() {
             node.agent.peer_lost(now, Incarnation(id));
@@ -341,18 +352,6 @@ fn a_lock_on_one_node_holds_on_all_and_ends_with_its_session() {
     cluster.send(1, SessionEvent::Ended(one.1));
     cluster.ok(two, edit);
     cluster.ok(two, lock());
-}
-
-#[test]
-fn a_session_is_killed_from_another_node() {
-    let mut cluster = Cluster::new(3);
-    let (one, two) = (cluster.open(1), cluster.open(2));
-    cluster.ok(one, Request::Lock { target: Datastore::Running });
-    cluster.ok(two, Request::KillSession { session: one.1.id });
-    assert_eq!(cluster.nodes[&1].ends, [(one.1.id, EndCause::Killed)]);
-    cluster.ok(two, Request::Lock { target: Datastore::Running });
-    let unknown = Request::KillSession { session: SessionId(1 << 30) };
-    assert_eq!(cluster.error(two, unknown).tag, ErrorTag::InvalidValue);
 }
 
 #[test]

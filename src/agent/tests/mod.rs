@@ -78,6 +78,7 @@ fn new_agent(
         lineage: Lineage(1),
         datastores: Datastores::new(RunningAccess::ReadWrite, Presence::On, Presence::Off).unwrap(),
         sessions_max: 8,
+        session_lease_ms: 30_000,
         initial: None,
         participants,
         rules: Rules::default(),

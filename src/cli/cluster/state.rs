@@ -31,6 +31,7 @@ pub(super) struct State {
     pub(super) digest: Option<String>,
     pub(super) schema_id: Option<String>,
     pub(super) transactions: Transactions,
+    pub(super) ack_degraded: AckDegraded,
     #[serde(rename = "member")]
     pub(super) members: Vec<Member>,
 }
@@ -65,6 +66,13 @@ pub(super) struct Transactions {
     pub(super) failed: u64,
     pub(super) queue_depth: u64,
     pub(super) last_commit: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Serialize)]
+pub(super) struct AckDegraded {
+    pub(super) count: u64,
+    pub(super) last: Option<String>,
+    pub(super) missing: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, Serialize)]
@@ -141,6 +149,7 @@ impl State {
             digest: text("digest"),
             schema_id: text("schema-id"),
             transactions: state.child("transactions").map(Transactions::of).unwrap_or_default(),
+            ack_degraded: state.child("ack-degraded").map(AckDegraded::of).unwrap_or_default(),
             members: state.all("member").map(Member::of).collect(),
         }
     }
@@ -179,6 +188,17 @@ impl Transactions {
             failed: number(transactions, "failed"),
             queue_depth: number(transactions, "queue-depth"),
             last_commit: transactions.value("last-commit").map(str::to_owned),
+        }
+    }
+}
+
+impl AckDegraded {
+    fn of(degraded: &Element) -> Self {
+        let missing = degraded.all("missing").map(|name| name.text().to_owned());
+        Self {
+            count: number(degraded, "count"),
+            last: degraded.value("last").map(str::to_owned),
+            missing: missing.collect(),
         }
     }
 }

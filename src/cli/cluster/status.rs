@@ -1,6 +1,6 @@
 //! `quorate cluster status`: who leads, who lags, what to do.
 
-use super::state::{self, Member, State};
+use super::state::{self, AckDegraded, Member, State};
 use crate::cli::client::Client;
 use crate::cli::table::Table;
 use anyhow::Context;
@@ -201,6 +201,16 @@ fn hints(state: &State) -> Vec<String> {
         if member.active && !member.voting {
             say(format!("{name} has no vote yet. It gets one when it has caught up."));
         }
+    }
+    if let AckDegraded { count, last: Some(last), missing } = &state.ack_degraded {
+        let without = if missing.is_empty() {
+            String::new()
+        } else {
+            format!(" without {}", missing.join(", "))
+        };
+        say(format!(
+            "Answered with ok before every member had it: {count} since the start, the last one{without} at {last}."
+        ));
     }
     if state.cluster_name.is_none() {
         say("To let other nodes join: quorate cluster init --name NAME".to_owned());

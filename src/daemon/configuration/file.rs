@@ -5,6 +5,7 @@ use super::value::{
     NodeName, PeerListen, RunningAccess, SshListen, UnixListen,
 };
 use crate::io::session::MinorityReads;
+use crate::netconf::rpc::Consistency;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -93,8 +94,10 @@ pub(super) struct Cluster {
     pub(super) node_name: Option<NodeName>,
     pub(super) listen: Option<PeerListen>,
     pub(super) advertise: Option<HostPort>,
+    pub(super) reads: Option<Consistency>,
     pub(super) minority_reads: Option<MinorityReads>,
     pub(super) read_wait_ms: Option<Bounded<0, 60_000>>,
+    pub(super) session_lease_s: Option<Bounded<1, DAY_S>>,
 }
 
 /// `[storage]`.

@@ -10,12 +10,13 @@ use self::value::{
     RunningAccess, SshListen, UnixListen,
 };
 use crate::base::limits::{
-    HELLO_TIMEOUT_S, OPERATOR_FILE_BYTES_MAX, READ_WAIT_MS, SESSIONS_MAX, SNAPSHOT_LOG_BYTES,
-    SSH_AUTH_ATTEMPTS_MAX, SSH_AUTH_TIMEOUT_S, SSH_UNAUTHENTICATED_MAX,
+    HELLO_TIMEOUT_S, OPERATOR_FILE_BYTES_MAX, READ_WAIT_MS, SESSION_LEASE_S, SESSIONS_MAX,
+    SNAPSHOT_LOG_BYTES, SSH_AUTH_ATTEMPTS_MAX, SSH_AUTH_TIMEOUT_S, SSH_UNAUTHENTICATED_MAX,
 };
 use crate::base::token::JoinToken;
 use crate::io::password::PasswordHash;
 use crate::io::session::MinorityReads;
+use crate::netconf::rpc::Consistency;
 use russh::keys::PublicKey;
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -108,8 +109,11 @@ pub(crate) struct Cluster {
     pub(crate) listen: Option<SocketAddr>,
     /// `host:port` under which they find it. `None` for what follows from the rest.
     pub(crate) advertise: Option<String>,
+    /// For clients that do not say what they want.
+    pub(crate) reads: Consistency,
     pub(crate) minority_reads: MinorityReads,
     pub(crate) read_wait_ms: u64,
+    pub(crate) session_lease_s: u64,
     /// To become a member of an existing cluster.
     pub(crate) join: Option<Join>,
 }
@@ -288,8 +292,10 @@ impl Cluster {
             node_name: node_name.map(|name| text(name)),
             listen: flags.peer.or(file.listen).map(|listen| listen.0),
             advertise: advertise.map(|address| text(address)),
+            reads: file.reads.unwrap_or(Consistency::Leased),
             minority_reads: file.minority_reads.unwrap_or(MinorityReads::Deny),
             read_wait_ms: file.read_wait_ms.map_or(READ_WAIT_MS, |ms| ms.get()),
+            session_lease_s: file.session_lease_s.map_or(SESSION_LEASE_S, |s| s.get()),
             join,
         })
     }

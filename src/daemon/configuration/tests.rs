@@ -9,6 +9,7 @@ use crate::base::ids::Digest;
 use crate::base::token::JoinToken;
 use crate::io::password::PasswordHash;
 use crate::io::session::MinorityReads;
+use crate::netconf::rpc::Consistency;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -45,8 +46,6 @@ fn all_keys() -> BTreeSet<String> {
     let file::Datastores { running_access: _, candidate: _ } = datastores;
     let file::Sessions { max: _, hello_timeout_s: _, idle_timeout_s: _ } = sessions;
     let file::Log { level: _, format: _ } = log;
-    let file::Cluster { node_name: _, listen: _, advertise: _, minority_reads: _, read_wait_ms: _ } =
-        cluster;
     let file::User {
         name: _,
         password_hash: _,
@@ -77,17 +76,35 @@ fn all_keys() -> BTreeSet<String> {
         "sessions.max",
         "sessions.hello-timeout-s",
         "sessions.idle-timeout-s",
-        "cluster.node-name",
-        "cluster.listen",
-        "cluster.advertise",
-        "cluster.minority-reads",
-        "cluster.read-wait-ms",
         "storage.snapshot-log-mib",
         "log.level",
         "log.format",
     ]
+    .into_iter()
+    .chain(cluster_keys(&cluster))
     .map(str::to_owned)
-    .into()
+    .collect()
+}
+
+fn cluster_keys(cluster: &file::Cluster) -> [&'static str; 7] {
+    let file::Cluster {
+        node_name: _,
+        listen: _,
+        advertise: _,
+        reads: _,
+        minority_reads: _,
+        read_wait_ms: _,
+        session_lease_s: _,
+    } = cluster;
+    [
+        "cluster.node-name",
+        "cluster.listen",
+        "cluster.advertise",
+        "cluster.reads",
+        "cluster.minority-reads",
+        "cluster.read-wait-ms",
+        "cluster.session-lease-s",
+    ]
 }
 
 fn user() -> file::User {
@@ -161,7 +178,7 @@ fn everything_can_be_set_in_the_file() {
          [datastores]\nrunning-access = 'through-candidate'\ncandidate = true\n\
          [sessions]\nmax = 1\nhello-timeout-s = 2\nidle-timeout-s = 3\n[storage]\nsnapshot-log-mib = 5\n\
          [cluster]\nnode-name = 'n1'\nlisten = '[::1]:1'\nadvertise = 'n1.example:2'\n\
-         minority-reads = 'allow'\nread-wait-ms = 7\n\
+         reads = 'linearizable'\nminority-reads = 'allow'\nread-wait-ms = 7\nsession-lease-s = 8\n\
          [log]\nlevel = 'debug'\nformat = 'untimed'\n"
     );
     let all = load(&text, Overrides::default()).unwrap();
@@ -185,8 +202,10 @@ fn everything_can_be_set_in_the_file() {
         node_name: Some("n1".to_owned()),
         listen: Some("[::1]:1".parse().unwrap()),
         advertise: Some("n1.example:2".to_owned()),
+        reads: Consistency::Linearizable,
         minority_reads: MinorityReads::Allow,
         read_wait_ms: 7,
+        session_lease_s: 8,
         join: None,
     };
     assert_eq!(all.cluster, expected);

@@ -5,11 +5,13 @@ use crate::agent::effects::Lease;
 use crate::agent::event::{Answer, End, EndCause, SessionEvent};
 use crate::base::ids::{Incarnation, SessionId, SessionKey};
 use crate::base::time::Timestamp;
+use crate::io::clock;
 use crate::io::handle::{AgentHandle, Question, ReadLease};
 use crate::io::service::{Peer, Refusal, Service};
 use crate::io::shutdown::{self, ShutdownSender};
 use crate::netconf::error::{ErrorTag, ErrorType, RpcError};
 use crate::netconf::operation::{ClusterRequest, Request};
+use crate::netconf::rpc::Consistency;
 use crate::netconf::state::Transport;
 use crate::netconf::test_server::{ALL_FEATURES, server, view};
 use std::sync::Arc;
@@ -38,7 +40,11 @@ fn limits() -> SessionLimits {
         hello_timeout: Duration::from_secs(60),
         idle_timeout: None,
         write_stall_timeout: Duration::from_secs(600),
-        reads: Reads { wait: Duration::from_secs(1), without_lease: MinorityReads::Deny },
+        reads: Reads {
+            wait: Duration::from_secs(1),
+            without_lease: MinorityReads::Deny,
+            consistency: Consistency::Leased,
+        },
     }
 }
 
@@ -324,7 +330,7 @@ async fn without_a_lease_running_is_not_shown_unless_that_is_allowed() {
         (MinorityReads::Deny, rpc(state), false),
         (MinorityReads::Allow, get_config("running"), false),
     ] {
-        let reads = Reads { wait: Duration::from_secs(1), without_lease };
+        let reads = Reads { without_lease, ..limits().reads };
         let mut world = start(SessionLimits { reads, ..limits() });
         world.lease.publish(Lease::Until(Timestamp(0)));
         world.open().await;
@@ -334,5 +340,50 @@ async fn without_a_lease_running_is_not_shown_unless_that_is_allowed() {
         let says_so = reply.contains("resource-denied") && reply.contains("quorate:no-quorum");
         assert_eq!(says_so, refused, "{request}: {reply}");
         assert_eq!(reply.contains("<data"), !refused, "{reply}");
+    }
+}
+
+/// The agent proves it, whatever lease there is; without a proof nothing old is shown, though that be allowed.
+#[tokio::test(start_paused = true)]
+async fn a_linearizable_read_asks_the_agent() {
+    let attribute = |value: &str| {
+        let get = "<get-config><source><running/></source></get-config>";
+        rpc(get).replace(
+            "<rpc ",
+            &format!("<rpc xmlns:q='urn:quorate:cluster' q:consistency='{value}' "),
+        )
+    };
+    for (default, request, asked) in [
+        (Consistency::Leased, attribute("linearizable"), true),
+        (Consistency::Leased, attribute("leased"), false),
+        (Consistency::Linearizable, attribute("leased"), false),
+        (Consistency::Linearizable, rpc("<get/>"), true),
+        (
+            Consistency::Linearizable,
+            rpc("<get-config><source><candidate/></source></get-config>"),
+            false,
+        ),
+    ] {
+        for proven in [Answer::Ok, Answer::Refused("nobody leads".to_owned())] {
+            let reads = Reads {
+                without_lease: MinorityReads::Allow,
+                consistency: default,
+                ..limits().reads
+            };
+            let mut world = start(SessionLimits { reads, ..limits() });
+            world.lease.publish(Lease::Until(clock::now().plus_ms(1_000_000)));
+            world.open().await;
+            world.say(HELLO).await;
+            world.say(&request).await;
+            let shown = !asked || proven == Answer::Ok;
+            if asked {
+                let (event, reply) = world.questions.recv().await.unwrap();
+                let SessionEvent::Read { wait_ms: 1_000 } = event else { panic!("{event:?}") };
+                reply.send(proven).unwrap();
+            }
+            let reply = world.heard().await;
+            assert_eq!(reply.contains("<data"), shown, "{request}: {reply}");
+            assert_eq!(reply.contains("quorate:no-quorum"), !shown, "{reply}");
+        }
     }
 }

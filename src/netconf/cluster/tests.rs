@@ -51,6 +51,11 @@ fn leader() -> ClusterState {
         node_name: "n1".to_owned(),
         incarnation: 1,
         boot: 4,
+        ack_degraded: AckDegraded {
+            count: 2,
+            last: Some(WallTime(951_782_400_000)),
+            missing: vec!["n3".to_owned()],
+        },
         phase: NodePhase::Ready,
         role: "leader",
         term: 3,
@@ -110,6 +115,8 @@ fn a_leader_shows_everything() {
             )
             + "<transactions><committed>9</committed><failed>2</failed>\
          <queue-depth>1</queue-depth><last-commit>2000-02-29T00:00:00Z</last-commit></transactions>\
+         <ack-degraded><count>2</count><last>2000-02-29T00:00:00Z</last><missing>n3</missing>\
+         </ack-degraded>\
          <member><name>n1</name><incarnation>1</incarnation><address>n1:8830</address>\
          <voting>true</voting><active>true</active></member>\
          <member><name>n2</name><incarnation>2</incarnation><address>n2:8830</address>\
@@ -147,7 +154,7 @@ fn what_there_is_not_is_left_out() {
          <commit-index>0</commit-index><applied-index>0</applied-index></log>\
          <snapshot><index>0</index></snapshot><revision>0</revision>\
          <transactions><committed>0</committed><failed>0</failed><queue-depth>0</queue-depth>\
-         </transactions></cluster-state>"
+         </transactions><ack-degraded><count>0</count></ack-degraded></cluster-state>"
     );
 }
 

@@ -509,3 +509,26 @@ fn the_clients_name_for_a_request_has_1_to_64_characters() {
         assert!(rpc.operation.is_ok() && rpc.attributes.transaction.is_none(), "{attribute}");
     }
 }
+
+#[test]
+fn how_new_a_read_has_to_be_is_one_of_two_words() {
+    let message = |word: &str| {
+        format!(
+            "<rpc message-id='1' xmlns='{BASE}' xmlns:q='urn:quorate:cluster' \
+             q:consistency='{word}'><get/></rpc>"
+        )
+    };
+    for (word, meant) in
+        [("leased", Consistency::Leased), ("linearizable", Consistency::Linearizable)]
+    {
+        let rpc = read(&message(word), ALL_FEATURES).unwrap();
+        assert!(rpc.operation.is_ok());
+        assert_eq!(rpc.attributes.consistency(), Some(meant));
+    }
+    for word in ["", "Leased", "stale"] {
+        let error = read(&message(word), ALL_FEATURES).unwrap().operation.unwrap_err();
+        assert_eq!((error.error_type, error.tag), (ErrorType::Rpc, ErrorTag::BadAttribute));
+        let attribute = ErrorInfo::BadAttribute("consistency".to_owned());
+        assert_eq!(error.info, [attribute, ErrorInfo::BadElement("rpc".to_owned())]);
+    }
+}

@@ -166,12 +166,17 @@ fn json_has_the_names_of_the_model() {
         <voted-for>n1</voted-for><log><last-index>20</last-index>\
         <replicated-to-all>7</replicated-to-all></log><snapshot><index>10</index></snapshot>\
         <transactions><queue-depth>1</queue-depth></transactions>\
+        <ack-degraded><count>3</count><last>2026-11-21T13:59:59Z</last><missing>n2</missing>\
+        <missing>n3</missing></ack-degraded>\
         <member><name>n1</name><voting>true</voting></member>\
         <member><name>n2</name><last-contact>12</last-contact><progress>\
         <match-index>7</match-index><lag>13</lag><state>probe</state></progress></member>\
         </cluster-state>";
     let state = State::of(&Element::parse(xml.as_bytes()).unwrap());
     let json = serde_json::to_value(&state).unwrap();
+    let hint = "- Answered with ok before every member had it: 3 since the start, the last one without n2, n3 at \
+                2026-11-21T13:59:59Z.";
+    assert!(hints(&state).iter().any(|line| line == hint), "{:?}", hints(&state));
     for (pointer, expected) in [
         ("/cluster-name", serde_json::json!("lab")),
         ("/in-sync", true.into()),
@@ -180,6 +185,8 @@ fn json_has_the_names_of_the_model() {
         ("/log/replicated-to-all", 7.into()),
         ("/snapshot/index", 10.into()),
         ("/transactions/queue-depth", 1.into()),
+        ("/ack-degraded/count", 3.into()),
+        ("/ack-degraded/missing/1", "n3".into()),
         ("/member/0/voting", true.into()),
         ("/member/1/last-contact", 12.into()),
         ("/member/1/progress/match-index", 7.into()),

@@ -279,6 +279,33 @@ fn a_cluster_that_was_stopped_has_everything_again() {
     }
 }
 
+/// Whether a log says that a member is lost, as trouble.
+fn warns_of_a_loss(log: &str) -> bool {
+    let of_loss = |line: &str| line.contains("is lost") || line.contains("cannot be reached");
+    log.lines().any(|line| line.contains(" WARN ") && of_loss(line))
+}
+
+#[test]
+fn a_planned_end_is_no_warning_and_a_sudden_one_is() {
+    let mut cluster = Cluster::start(3);
+    cluster.leader();
+    for planned in [true, false] {
+        let (stays, ends) = (cluster.leader(), cluster.follower());
+        let before = cluster.nodes[stays].agent.log().len();
+        match planned {
+            true => assert!(cluster.nodes[ends].agent.terminate().success()),
+            false => cluster.nodes[ends].agent.kill(),
+        }
+        let log = || cluster.nodes[stays].agent.log()[before..].to_owned();
+        // Then it has tried in vain to connect again.
+        let log = eventually("it is missed", || {
+            Some(log()).filter(|log| log.contains("Connection refused"))
+        });
+        assert_eq!(warns_of_a_loss(&log), !planned, "{log}");
+        cluster.nodes[ends].agent.run();
+    }
+}
+
 #[test]
 fn leadership_is_handed_over() {
     let cluster = Cluster::start(3);

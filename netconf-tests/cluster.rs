@@ -13,7 +13,7 @@ use crate::support::routes::{read_routes, routes, shown};
 use crate::support::scenario::{self, WAYS};
 use crate::support::session::{Session, edit_config};
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 fn lock(target: &str) -> String {
     format!("<lock><target><{target}/></target></lock>")
@@ -304,6 +304,23 @@ fn a_planned_end_is_no_warning_and_a_sudden_one_is() {
         assert_eq!(warns_of_a_loss(&log), !planned, "{log}");
         cluster.nodes[ends].agent.run();
     }
+}
+
+/// What it measures decides who leads (PROTOCOL L10).
+#[test]
+fn a_member_that_gets_no_processor_notices_it() {
+    let cluster = Cluster::start(2);
+    let slow = &cluster.nodes[cluster.follower()];
+    eventually("it says so", || {
+        slow.pause();
+        std::thread::sleep(Duration::from_millis(300));
+        slow.resume();
+        std::thread::sleep(Duration::from_millis(3));
+        slow.agent.log().contains("its thread gets too little of a processor").then_some(())
+    });
+    eventually("it is well again", || {
+        slow.agent.log().contains("fast enough to lead again").then_some(())
+    });
 }
 
 #[test]

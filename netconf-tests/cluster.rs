@@ -13,7 +13,7 @@ use crate::support::routes::{read_routes, routes, shown};
 use crate::support::scenario::{self, WAYS};
 use crate::support::session::{Session, edit_config};
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 fn lock(target: &str) -> String {
     format!("<lock><target><{target}/></target></lock>")
@@ -277,6 +277,50 @@ fn a_cluster_that_was_stopped_has_everything_again() {
         }
         cluster.session(2).edit("running", &routes([98])).ok();
     }
+}
+
+/// Whether a log says that a member is lost, as trouble.
+fn warns_of_a_loss(log: &str) -> bool {
+    let of_loss = |line: &str| line.contains("is lost") || line.contains("cannot be reached");
+    log.lines().any(|line| line.contains(" WARN ") && of_loss(line))
+}
+
+#[test]
+fn a_planned_end_is_no_warning_and_a_sudden_one_is() {
+    let mut cluster = Cluster::start(3);
+    cluster.leader();
+    for planned in [true, false] {
+        let (stays, ends) = (cluster.leader(), cluster.follower());
+        let before = cluster.nodes[stays].agent.log().len();
+        match planned {
+            true => assert!(cluster.nodes[ends].agent.terminate().success()),
+            false => cluster.nodes[ends].agent.kill(),
+        }
+        let log = || cluster.nodes[stays].agent.log()[before..].to_owned();
+        // Then it has tried in vain to connect again.
+        let log = eventually("it is missed", || {
+            Some(log()).filter(|log| log.contains("Connection refused"))
+        });
+        assert_eq!(warns_of_a_loss(&log), !planned, "{log}");
+        cluster.nodes[ends].agent.run();
+    }
+}
+
+/// What it measures decides who leads (PROTOCOL L10).
+#[test]
+fn a_member_that_gets_no_processor_notices_it() {
+    let cluster = Cluster::start(2);
+    let slow = &cluster.nodes[cluster.follower()];
+    eventually("it says so", || {
+        slow.pause();
+        std::thread::sleep(Duration::from_millis(300));
+        slow.resume();
+        std::thread::sleep(Duration::from_millis(3));
+        slow.agent.log().contains("its thread gets too little of a processor").then_some(())
+    });
+    eventually("it is well again", || {
+        slow.agent.log().contains("fast enough to lead again").then_some(())
+    });
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! Who becomes a member, who does not, and who ceases to be one.
 
 use super::load::{judge, under_load};
+use super::warns_of_a_loss;
 use crate::support::cluster::{Cluster, free_address};
 use crate::support::eventually;
 use crate::support::routes::{routes, shown};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// The exit status of a node that was removed: `RestartPreventExitStatus` in conf/quorate.service.
+const REMOVED: i32 = 3;
 
 impl Cluster {
     /// Lets one more node try to join a member with a token: what it says as it ends.
@@ -60,6 +64,8 @@ fn a_member_that_leaves_says_so_and_ends() {
     assert!(log.contains("this node was removed from its cluster"), "{log}");
     for node in 0..3 {
         assert_eq!(cluster.members(node), names(&[0, 1, 2]));
+        let log = cluster.nodes[node].agent.log();
+        assert!(!warns_of_a_loss(&log), "it was wanted: {log}");
         cluster.session(node).edit("running", &routes([node as u32])).ok();
     }
     // The leader can leave, too.
@@ -83,7 +89,7 @@ fn a_removed_member_says_so_and_ends_and_comes_back_with_a_token_alone() {
     // Without a token it does not come back.
     cluster.nodes[2].spawn_with(&[]);
     let refused = cluster.nodes[2].agent.await_ready().expect_err("it has no seat");
-    assert!(!refused.status.success(), "{}", refused.log);
+    assert_eq!(refused.status.code(), Some(REMOVED), "{}", refused.log);
     assert!(refused.log.contains("--token"), "it says how it can come back: {}", refused.log);
     // With one it does; it had no configuration that the cluster does not have, but it was told to give up what it has.
     let (token, member) = (cluster.nodes[0].token(), cluster.nodes[0].address.clone());
@@ -103,6 +109,7 @@ fn a_member_that_was_removed_while_it_was_away_ends_when_it_is_back() {
     cluster.nodes[2].spawn_with(&[]);
     let refused = cluster.nodes[2].agent.await_ready().expect_err("it has no seat");
     assert!(refused.log.contains("removed"), "{}", refused.log);
+    assert_eq!(refused.status.code(), Some(REMOVED), "{}", refused.log);
 }
 
 #[test]

@@ -255,6 +255,7 @@ impl Agent {
         for txid in asked.map(|(txid, _)| *txid).collect::<Vec<_>>() {
             self.succeed(now, txid);
         }
+        self.effects.removed = true;
         self.give_up(
             "this node was removed from its cluster; to bring it back, start it with --join, --token and \
              --discard-local-data"

@@ -69,6 +69,8 @@ pub(crate) struct Effects {
     pub(crate) ready: bool,
     /// The agent cannot go on: what to tell the operator.
     pub(crate) fatal: Option<String>,
+    /// That is because it is no member any more: a new start would change nothing.
+    pub(crate) removed: bool,
 }
 
 /// How long a reader may trust the view (PROTOCOL M2).

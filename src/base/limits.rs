@@ -124,6 +124,8 @@ pub(crate) const PEER_PING_MS: u64 = 250;
 pub(crate) const PEER_SILENCE_MS: u64 = 1_500;
 /// Milliseconds that a write to a member may make no progress: its agent may wait for a slow disk.
 pub(crate) const PEER_WRITE_STALL_MS: u64 = 10_000;
+/// Milliseconds that a member has to take the end of a connection that this one closes.
+pub(crate) const PEER_GOODBYE_MS: u64 = 250;
 /// Milliseconds until a connection between members must be authenticated and greeted.
 pub(crate) const PEER_HANDSHAKE_MS: u64 = 3_000;
 /// Connections to the peers' listener that are not authenticated yet; more wait.

@@ -4,7 +4,7 @@ mod client;
 mod cluster;
 mod hash_password;
 mod netconf;
-pub(crate) mod run;
+mod run;
 mod table;
 
 use clap::{Parser, Subcommand};
@@ -16,6 +16,7 @@ Exit status:
   0  it did what it was asked to
   1  it could not; one line on standard error says why
   2  the command line is wrong
+  3  `run`: the node was removed from its cluster, and a new start would not change that
 
 Examples:
   quorate run --config /etc/quorate/quorate.toml

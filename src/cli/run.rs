@@ -6,6 +6,7 @@ use crate::daemon::configuration::value::{
     FeatureChoice, HostPort, LogLevel, ModuleChoice, NodeName, PeerListen, SshListen, UnixListen,
 };
 use crate::daemon::configuration::{Configuration, Overrides};
+use crate::daemon::embed::Agent;
 use clap::{Args, Command, FromArgMatches};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -17,7 +18,8 @@ before the variable, the variable before the file, the file before the default. 
 items of a list are separated by commas. The sample conf/quorate.toml explains every setting.
 
 Readiness is announced by a line in the log and to a supervisor (sd_notify). SIGTERM and SIGINT end
-the agent: it answers what it was asked, ends its sessions and exits with status 0. If it cannot
+the agent: it answers what it was asked, ends its sessions and exits with status 0. A node that is
+removed from its cluster exits with status 3, which a supervisor should not answer with a new start. If it cannot
 start, because of an address in use, a key that cannot be read, a model or a log that is damaged,
 one line on standard error says so, and the exit status is not 0.
 
@@ -148,17 +150,18 @@ pub(super) struct RunArguments {
     log: Option<LogLevel>,
 }
 
-/// What the flags of `quorate run` say, with their variables and the file.
-///
-/// # Errors
-/// If a flag is unknown or wrong, or the configuration cannot be loaded.
-pub(crate) fn configuration(
-    arguments: impl IntoIterator<Item = OsString>,
-) -> anyhow::Result<Configuration> {
-    let command = RunArguments::augment_args(Command::new("run").no_binary_name(true));
-    let matches = command.try_get_matches_from(arguments)?;
-    let arguments = RunArguments::from_arg_matches(&matches)?;
-    Ok(Configuration::load(arguments.overrides())?)
+impl Agent {
+    /// An agent with the flags of `quorate run`, which do not begin with the name of a program, and with its `QUORATE_…`
+    /// variables and configuration file: all that a member of a cluster needs.
+    ///
+    /// # Errors
+    /// If a flag or a setting is unknown or wrong, or the file cannot be read.
+    pub fn from_arguments(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Self> {
+        let command = RunArguments::augment_args(Command::new("run").no_binary_name(true));
+        let matches = command.try_get_matches_from(arguments)?;
+        let arguments = RunArguments::from_arg_matches(&matches)?;
+        Ok(Self::of(Configuration::load(arguments.overrides())?))
+    }
 }
 
 impl RunArguments {

@@ -4,7 +4,6 @@ use super::configuration::{Configuration, Overrides};
 use super::node::Node;
 use super::start::Registered;
 use crate::api::participant::{Participant, Registration};
-use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -38,17 +37,11 @@ impl Agent {
     pub fn from_file(file: impl AsRef<Path>) -> anyhow::Result<Self> {
         let overrides =
             Overrides { file: Some(PathBuf::from(file.as_ref())), ..Overrides::default() };
-        Ok(Self { configuration: Configuration::load(overrides)?, participants: Vec::new() })
+        Ok(Self::of(Configuration::load(overrides)?))
     }
 
-    /// An agent with the flags of `quorate run`, which do not begin with the name of a program, and with its `QUORATE_…`
-    /// variables and configuration file: all that a member of a cluster needs.
-    ///
-    /// # Errors
-    /// If a flag or a setting is unknown or wrong, or the file cannot be read.
-    pub fn from_arguments(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Self> {
-        let configuration = crate::cli::run::configuration(arguments)?;
-        Ok(Self { configuration, participants: Vec::new() })
+    pub(crate) fn of(configuration: Configuration) -> Self {
+        Self { configuration, participants: Vec::new() }
     }
 
     /// The same agent with one more participant.

@@ -46,6 +46,9 @@ pub(crate) enum EngineError {
     Thread(#[from] std::io::Error),
     #[error("{0}")]
     Fatal(String),
+    /// This node is no member of its cluster any more.
+    #[error("{0}")]
+    Removed(String),
 }
 
 /// Where the engine lives.
@@ -347,7 +350,8 @@ impl Engine {
             drop(self.ends.send(end));
         }
         if let Some(why) = effects.fatal {
-            return Err(EngineError::Fatal(why));
+            let removed = effects.removed;
+            return Err(if removed { EngineError::Removed(why) } else { EngineError::Fatal(why) });
         }
         if effects.ready
             && let Some(ready) = self.ready.take()

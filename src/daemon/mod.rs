@@ -15,13 +15,17 @@ pub(crate) mod start;
 pub(crate) mod users;
 
 use self::configuration::Configuration;
+use self::engine::EngineError;
 use self::node::Node;
 use self::readiness::Supervisor;
 use self::start::Registered;
 use crate::io::descriptors;
 use std::process::ExitCode;
 
-/// Runs the agent until it is asked to end.
+/// The exit status of a node that was removed from its cluster: a supervisor should not start it again.
+const REMOVED: u8 = 3;
+
+/// Runs the agent until it is asked to end, or is removed from its cluster.
 ///
 /// # Errors
 /// If it cannot start: nothing serves then. If its log cannot be written any more: what was not answered before may or
@@ -31,6 +35,17 @@ pub(crate) fn run(
     participants: Vec<Registered>,
 ) -> anyhow::Result<ExitCode> {
     logging::start(configuration.log)?;
+    let Err(error) = serve(configuration, participants) else { return Ok(ExitCode::SUCCESS) };
+    match error.downcast_ref() {
+        Some(EngineError::Removed(why)) => {
+            tracing::warn!("{why}");
+            Ok(ExitCode::from(REMOVED))
+        }
+        Some(_) | None => Err(error),
+    }
+}
+
+fn serve(configuration: &Configuration, participants: Vec<Registered>) -> anyhow::Result<()> {
     match descriptors::raise_limit() {
         Ok(open_files_max) => tracing::debug!(open_files_max, "limit of open files"),
         Err(error) => tracing::warn!(%error, "the limit of open files stays low"),
@@ -52,5 +67,15 @@ pub(crate) fn run(
     supervisor.stopping();
     node.stop()?;
     tracing::info!("ended");
-    Ok(ExitCode::SUCCESS)
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_service_does_not_start_a_removed_node_again() {
+        let unit = include_str!("../../conf/quorate.service");
+        let line = format!("RestartPreventExitStatus={}", super::REMOVED);
+        assert!(unit.lines().any(|one| one == line), "{line}");
+    }
 }

@@ -119,8 +119,7 @@ impl Node {
             Ok(Ok(())) => {}
             Ok(Err(_)) => {
                 let ended = self.runtime.block_on(&mut self.ended);
-                ended.context("the agent's thread is gone")??;
-                anyhow::bail!("the agent ended before it was ready");
+                return Err(self.ended_by_itself(ended));
             }
         }
         if self.joining {
@@ -162,13 +161,35 @@ impl Node {
                 ended = ended => Err(ended),
             }
         });
-        let ended = match ended {
-            Ok(asked) => return Ok(asked),
-            Err(ended) => ended,
-        };
+        ended.map_err(|ended| self.ended_by_itself(ended))
+    }
+
+    /// Why the agent ended, after a farewell.
+    fn ended_by_itself(
+        &mut self,
+        ended: Result<Result<(), EngineError>, oneshot::error::RecvError>,
+    ) -> anyhow::Error {
         self.farewell();
-        ended.context("the agent's thread is gone")??;
-        anyhow::bail!("the agent ended by itself")
+        match ended {
+            Ok(Ok(())) => anyhow::anyhow!("the agent ended by itself"),
+            Ok(Err(error)) => {
+                if let EngineError::Removed(_) = error {
+                    self.hang_up();
+                }
+                error.into()
+            }
+            Err(gone) => anyhow::Error::new(gone).context("the agent's thread is gone"),
+        }
+    }
+
+    /// Closes the connections to other members in order. Those to one that fails break, which says more.
+    fn hang_up(&mut self) {
+        self.hang_up.request();
+        let peers = &mut self.peers;
+        let ended = self.runtime.block_on(async { timeout(FAREWELL, peers).await });
+        if !matches!(ended, Ok(Ok(()))) {
+            tracing::debug!("connections to members are left as they are");
+        }
     }
 
     /// Lets the sessions send the answers that they have.

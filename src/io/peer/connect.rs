@@ -110,6 +110,8 @@ pub(super) async fn keep_connected(shared: Arc<Shared>, peer: PeerAddress, mut s
 async fn keep_trying(shared: &Arc<Shared>, peer: &PeerAddress) {
     let mut backoff = Backoff::START;
     let mut was_connected = false;
+    // It has ended in order, and need not be there.
+    let mut is_away = false;
     loop {
         if let Some(link) = shared.links.current(peer.incarnation) {
             if link.reached(Stage::Announced).await == Stage::Announced {
@@ -117,7 +119,7 @@ async fn keep_trying(shared: &Arc<Shared>, peer: &PeerAddress) {
                 shared.forget_note(peer.incarnation);
             }
             link.reached(Stage::Over).await;
-            was_connected = true;
+            (was_connected, is_away) = (true, link.was_ended());
         }
         if shared.own.name.incarnation < peer.incarnation && std::mem::take(&mut was_connected) {
             // Both know that the connection is lost, and the younger one connects first.
@@ -131,7 +133,19 @@ async fn keep_trying(shared: &Arc<Shared>, peer: &PeerAddress) {
             Err(error) => {
                 let (member, name) = (peer.incarnation, &peer.name);
                 let text = format!("member {member} ({name}) at {}: {error}", peer.address);
-                shared.note(member, text);
+                let is_expected = match error {
+                    DialError::Removed(_) => true,
+                    DialError::Unreachable(_) => is_away,
+                    DialError::TimedOut
+                    | DialError::Tls(_)
+                    | DialError::Frame(_)
+                    | DialError::Refused(_)
+                    | DialError::Mismatch(_)
+                    | DialError::NoGreeting
+                    | DialError::Connected
+                    | DialError::Chance(_) => false,
+                };
+                shared.note(member, text, is_expected);
                 if error.is_lasting() {
                     backoff.longest();
                 }

@@ -17,8 +17,11 @@ pub(super) enum FrameError {
     Stall(Duration),
     #[error("a frame of {bytes} bytes is too long, the limit is {limit}")]
     TooLong { bytes: usize, limit: usize },
-    #[error("it was closed")]
-    Closed,
+    /// TLS says that the member itself has ended it (close_notify; RFC 8446, 6.1).
+    #[error("the member has closed it")]
+    Ended,
+    #[error("it was cut off")]
+    CutOff,
     #[error(transparent)]
     Io(io::Error),
 }
@@ -27,7 +30,7 @@ impl From<io::Error> for FrameError {
     fn from(error: io::Error) -> Self {
         let kind = error.kind();
         let closed = [io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset];
-        if closed.contains(&kind) { Self::Closed } else { Self::Io(error) }
+        if closed.contains(&kind) { Self::CutOff } else { Self::Io(error) }
     }
 }
 
@@ -61,7 +64,7 @@ async fn fill<R: AsyncRead + Unpin>(
         let mut part = (&mut *reader).take(u64::try_from(missing).unwrap_or(u64::MAX));
         let read = timeout(silence, part.read_buf(buffer)).await;
         if read.map_err(|_elapsed| FrameError::Silence(silence))?? == 0 {
-            return Err(FrameError::Closed);
+            return Err(FrameError::Ended);
         }
     }
     Ok(())
@@ -96,7 +99,7 @@ pub(super) async fn write_all<W: AsyncWrite + Unpin>(
         let written = written.map_err(|_elapsed| FrameError::Stall(stall))??;
         rest = match rest.get(written..) {
             Some(rest) if written > 0 => rest,
-            Some(_) | None => return Err(FrameError::Closed),
+            Some(_) | None => return Err(FrameError::CutOff),
         };
     }
     Ok(())
@@ -132,7 +135,7 @@ mod tests {
         for frame in frames {
             assert_eq!(read(&mut theirs, 1000, SHORT).await.unwrap(), frame);
         }
-        assert!(matches!(read(&mut theirs, 1000, SHORT).await, Err(FrameError::Closed)));
+        assert!(matches!(read(&mut theirs, 1000, SHORT).await, Err(FrameError::Ended)));
         sender.await.unwrap();
     }
 

@@ -5,15 +5,16 @@ use super::queue::{Pushed, Queue};
 use super::{Events, PeerEvent};
 use crate::base::ids::{Boot, Incarnation};
 use crate::base::limits::{
-    PEER_BULK_BYTES_MAX, PEER_BULK_QUEUE_BYTES, PEER_HANDSHAKE_MS, PEER_PING_MS,
+    PEER_BULK_BYTES_MAX, PEER_BULK_QUEUE_BYTES, PEER_GOODBYE_MS, PEER_HANDSHAKE_MS, PEER_PING_MS,
     PEER_PROMPT_BYTES_MAX, PEER_PROMPT_QUEUE_BYTES, PEER_SILENCE_MS, PEER_WRITE_STALL_MS,
 };
 use crate::io::tasks::Tasks;
 use crate::replication::message::{Lane, PeerMessage};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, BufReader};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -58,6 +59,8 @@ pub(super) struct Link {
     prompt: Queue,
     bulk: Queue,
     stage: watch::Sender<Stage>,
+    /// The member has closed it, in order.
+    was_ended: AtomicBool,
 }
 
 /// The pairs, at most one to each member.
@@ -74,6 +77,7 @@ impl Link {
             prompt: Queue::new(PEER_PROMPT_QUEUE_BYTES),
             bulk: Queue::new(PEER_BULK_QUEUE_BYTES),
             stage: watch::Sender::new(Stage::Half),
+            was_ended: AtomicBool::new(false),
         }
     }
 
@@ -102,6 +106,11 @@ impl Link {
         let mut stages = self.stage.subscribe();
         // The sender is ours, so that it cannot be gone.
         stages.wait_for(|now| *now >= stage).await.map_or(Stage::Over, |now| *now)
+    }
+
+    /// The member has closed it, in order: it ends, or has another connection.
+    pub(super) fn was_ended(&self) -> bool {
+        self.was_ended.load(Ordering::Relaxed)
     }
 
     fn is_closed(&self) -> bool {
@@ -226,16 +235,29 @@ impl Links {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let member = link.identity.peer.0;
-        let (reader, writer) = tokio::io::split(stream);
+        let (reader, mut writer) = tokio::io::split(stream);
+        // What the member says last is read before a write to it fails.
         let error = tokio::select! {
-            error = self.receive(link, lane, reader) => error,
-            error = transmit(link.queue(lane), writer) => error,
-            _ = link.reached(Stage::Closed) => return,
+            biased;
+            _ = link.reached(Stage::Closed) => None,
+            error = self.receive(link, lane, reader) => Some(error),
+            error = transmit(link.queue(lane), &mut writer) => Some(error),
         };
-        if !link.is_closed() {
-            tracing::warn!(member, ?lane, %error, "the connection is lost");
+        match error {
+            _ if link.is_closed() => {}
+            Some(LaneError::Frame(FrameError::Ended)) => {
+                link.was_ended.store(true, Ordering::Relaxed);
+                tracing::info!(member, "the member has closed the connection");
+            }
+            Some(error) => tracing::warn!(member, ?lane, %error, "the connection is lost"),
+            None => {}
         }
         link.close();
+        // Says that this is no accident, if there is still somebody to hear it.
+        let goodbye = timeout(Duration::from_millis(PEER_GOODBYE_MS), writer.shutdown()).await;
+        if !matches!(goodbye, Ok(Ok(()))) {
+            tracing::debug!(member, ?lane, "the connection ends without a word");
+        }
     }
 
     async fn receive<R: AsyncRead + Unpin>(&self, link: &Link, lane: Lane, reader: R) -> LaneError {
@@ -281,13 +303,13 @@ enum LaneError {
 }
 
 /// Sends what is in the queue, and a sign of life when nothing is.
-async fn transmit<W: AsyncWrite + Unpin>(queue: &Queue, mut writer: W) -> LaneError {
+async fn transmit<W: AsyncWrite + Unpin>(queue: &Queue, writer: &mut W) -> LaneError {
     let stall = Duration::from_millis(PEER_WRITE_STALL_MS);
     let mut buffer = Vec::with_capacity(WRITE_BYTES);
     loop {
         let waited = timeout(Duration::from_millis(PEER_PING_MS), queue.take(WRITE_BYTES)).await;
         let messages = waited.unwrap_or_else(|_elapsed| vec![Vec::new()]);
-        if let Err(error) = transmit_all(&mut writer, &mut buffer, messages, stall).await {
+        if let Err(error) = transmit_all(writer, &mut buffer, messages, stall).await {
             return error.into();
         }
     }

@@ -280,14 +280,17 @@ impl Shared {
     }
 
     /// Reports trouble with a member, once as long as it is the same.
-    pub(super) fn note(&self, member: Incarnation, text: String) {
+    pub(super) fn note(&self, member: Incarnation, text: String, is_expected: bool) {
         let mut notes = lock(&self.notes);
         if notes.get(&member) == Some(&text) {
-            tracing::debug!("{text}");
+            return tracing::debug!("{text}");
+        }
+        if is_expected {
+            tracing::info!("{text}");
         } else {
             tracing::warn!("{text}");
-            notes.insert(member, text);
         }
+        notes.insert(member, text);
     }
 
     /// The trouble with a member is over.
@@ -351,7 +354,7 @@ impl Shared {
             let text = mismatch.to_string();
             // What a greeting says of itself is not believed: only a known number gets a note of its own.
             let known = if self.may_have_a_seat(from) { from } else { Incarnation(0) };
-            self.note(known, text.clone());
+            self.note(known, text.clone(), matches!(mismatch, Mismatch::Removed { .. }));
             let refusal = if let Mismatch::Removed { .. } = mismatch {
                 Opening::Removed(text)
             } else {

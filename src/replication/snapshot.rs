@@ -211,7 +211,9 @@ impl<'a> Decoder<'a> {
             None => None,
         };
         let lines = head.kept.into_iter().zip(self.kept.into_iter().rev());
-        let kept = lines.map(|((revision, cost), tree)| Kept { revision, tree, cost }).collect();
+        let kept: imbl::Vector<Kept> =
+            lines.map(|((revision, cost), tree)| Kept { revision, tree, cost }).collect();
+        let kept_bytes = kept.iter().map(|kept| kept.cost).fold(0, u64::saturating_add);
         Ok(State {
             schema_id: head.schema_id,
             revision: head.revision,
@@ -222,6 +224,7 @@ impl<'a> Decoder<'a> {
             outcomes: head.outcomes.into_iter().collect(),
             control: head.control.into_iter().collect(),
             kept,
+            kept_bytes,
             history: head.history.into_iter().collect(),
             next_session_id: head.next_session_id,
             next_incarnation: head.next_incarnation,

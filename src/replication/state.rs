@@ -144,6 +144,8 @@ pub(crate) struct State {
     pub(crate) control: imbl::OrdSet<TxId>,
     /// The revisions before this one, oldest first: at most `HISTORY_MAX`, and of `KEPT_BYTES_MAX` bytes together.
     pub(crate) kept: imbl::Vector<Kept>,
+    /// The sum of their costs.
+    pub(crate) kept_bytes: u64,
     /// The newest `HISTORY_MAX` commits, oldest first.
     pub(crate) history: imbl::Vector<Arc<Committed>>,
     /// The first wire session-id that no boot has received.
@@ -187,6 +189,7 @@ impl State {
             outcomes: imbl::OrdMap::new(),
             control: imbl::OrdSet::new(),
             kept: imbl::Vector::new(),
+            kept_bytes: 0,
             history: imbl::Vector::new(),
             next_session_id: 1,
             next_incarnation: 2,
@@ -227,16 +230,11 @@ impl State {
     /// The next revision of running, in the place of `before`. `cost` is in bytes of the change.
     pub(crate) fn next_revision(&mut self, before: Tree, cost: u64) {
         self.kept.push_back(Kept { revision: self.revision, tree: before, cost });
-        let bytes = |kept: &imbl::Vector<Kept>| {
-            kept.iter().map(|kept| kept.cost).fold(0_u64, u64::saturating_add)
-        };
-        // The sum is looked at only where it can have passed the limit: costs are small but for bulk changes.
-        let mut over = self.kept.len() > HISTORY_MAX || cost > KEPT_BYTES_MAX / 1024;
-        while over {
-            over = self.kept.len() > HISTORY_MAX || bytes(&self.kept) > KEPT_BYTES_MAX;
-            if over {
-                self.kept.pop_front();
-            }
+        self.kept_bytes = self.kept_bytes.saturating_add(cost);
+        while (self.kept.len() > HISTORY_MAX || self.kept_bytes > KEPT_BYTES_MAX)
+            && let Some(oldest) = self.kept.pop_front()
+        {
+            self.kept_bytes = self.kept_bytes.saturating_sub(oldest.cost);
         }
         self.revision = Revision(self.revision.0.saturating_add(1));
     }

@@ -380,6 +380,7 @@ impl<'a> Evaluation<'a> {
         compiled: &'a Compiled,
         context: Node,
     ) -> Result<Value<'a>, EvaluationError> {
+        self.depth = 0;
         let mut frame = Frame::new(compiled, context);
         self.eval(&mut frame, &compiled.root, Context { node: context, position: 1, size: 1 })
     }

@@ -27,6 +27,10 @@ mod strings;
 mod yang_functions;
 
 #[cfg(test)]
+mod model_tests;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
 mod tests;
 
 use super::schema::{ModuleId, PrefixMap, Schema};

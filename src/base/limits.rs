@@ -18,6 +18,8 @@ pub(crate) const XPATH_DEPTH_MAX: usize = 64;
 pub(crate) const XPATH_STEPS_MAX: u64 = 32 << 20;
 /// Nodes that one XPath evaluation holds.
 pub(crate) const XPATH_NODES_MAX: usize = 4 << 20;
+/// Schema nodes that are looked at to know what an XPath expression reads: a tenth of a second or so.
+pub(crate) const XPATH_ANALYSIS_NODES_MAX: usize = 128 << 10;
 /// Bytes of a text that an XPath evaluation makes.
 pub(crate) const XPATH_TEXT_BYTES_MAX: usize = 16 << 20;
 /// Requests that one session has sent and that are not answered yet; reading stops beyond.

@@ -43,7 +43,6 @@ impl XpathOracle<'_> {
     }
 
     /// Nodes, or a value.
-    #[expect(clippy::type_complexity, reason = "it has one user, above")]
     fn eval(
         &self,
         context: *const ffi::lyd_node,

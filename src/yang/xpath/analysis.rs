@@ -1,13 +1,15 @@
 //! Which schema nodes an expression reads, whatever the data.
 
 use super::ast::{Axis, Compiled, Expr, Function, Path, Predicate, Start, Step, Test, ValueType};
+use crate::base::limits::XPATH_ANALYSIS_NODES_MAX;
 use crate::yang::schema::{NodeId, Schema, Type, TypeId};
 use std::collections::BTreeSet;
 
 /// What an expression reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reads {
-    /// A change of no other node can change what the expression evaluates to.
+    /// A change of no other node can change what the expression evaluates to. What is created or removed with the node
+    /// around it is changed, too.
     pub(crate) nodes: BTreeSet<NodeId>,
     /// The nodes that it evaluates to, if that is a node-set.
     pub(crate) results: BTreeSet<NodeId>,
@@ -17,9 +19,14 @@ pub(crate) struct Reads {
 
 impl Compiled {
     /// What the expression reads with an instance of `context` (`None` is the root) for its context node; `None` if
-    /// that cannot be known, because an instance-identifier may lead anywhere.
+    /// that cannot be known, because an instance-identifier may lead anywhere, or would take too long.
     pub(crate) fn reads(&self, schema: &Schema, context: Option<NodeId>) -> Option<Reads> {
-        let mut analysis = Analysis { schema, reads: BTreeSet::new(), known: BTreeSet::new() };
+        let mut analysis = Analysis {
+            schema,
+            reads: BTreeSet::new(),
+            known: BTreeSet::new(),
+            left: XPATH_ANALYSIS_NODES_MAX,
+        };
         let context = Set::from([context]);
         let results = analysis.expr(&self.root, &context, &context)?;
         Some(Reads {
@@ -38,6 +45,8 @@ struct Analysis<'a> {
     reads: BTreeSet<NodeId>,
     /// Those whose defaults have been looked at.
     known: BTreeSet<NodeId>,
+    /// Nodes that may still be looked at.
+    left: usize,
 }
 
 impl Analysis<'_> {
@@ -122,6 +131,7 @@ impl Analysis<'_> {
         };
         for step in &path.steps {
             nodes = self.step(&nodes, step);
+            self.left = self.left.checked_sub(nodes.len() + 1)?;
             self.read(&nodes)?;
             self.predicates(&step.predicates, &nodes, current)?;
         }

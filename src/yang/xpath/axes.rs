@@ -412,6 +412,7 @@ impl<'a> Evaluation<'a> {
         let below = match frame.below.get_mut(goal.number) {
             Some(Some(below)) => Rc::clone(below),
             slot => {
+                self.charge(self.schema.nodes.len())?;
                 let below = goal.test.below(self.schema);
                 if let Some(slot) = slot {
                     *slot = Some(Rc::clone(&below));

@@ -267,7 +267,10 @@ impl<'a> Evaluation<'a> {
         reached: &mut Vec<Node>,
     ) -> Result<(), EvaluationError> {
         let predicates = &way.step.predicates;
-        if predicates.iter().any(|predicate| predicate.depends.size) {
+        // Inside of a descent no other one begins, so that the stack grows with the sum of both depths, not the product.
+        let descends = matches!(way.step.axis, Axis::Descendant | Axis::DescendantOrSelf);
+        let gathers = descends && !predicates.is_empty();
+        if gathers || predicates.iter().any(|predicate| predicate.depends.size) {
             let mut candidates = Vec::new();
             self.axis(frame, way, node, &mut |_, _, node| {
                 candidates.push(node);

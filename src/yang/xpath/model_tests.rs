@@ -1,7 +1,7 @@
 //! Expressions of models: those of the standard modules, what expressions read, and how deep they can go.
 
 use super::tests::tree_of;
-use super::{Compiled, Defaults, Evaluation, EvaluationError, Names, Prefixes, Unprefixed};
+use super::{Compiled, Defaults, Evaluation, EvaluationError, Names, Prefixes, Unprefixed, Value};
 use crate::yang::libyang::{CompileOptions, compile, compile_for_test};
 use crate::yang::schema::{ModuleId, NodeId, PrefixMap, Schema, Type};
 use std::path::PathBuf;
@@ -98,13 +98,13 @@ fn what_an_expression_reads_is_known_from_the_schema() {
         ("l = 'x'", "c/l c/l/k c/l/v c/l/in c/l/in/w", ""),
         ("string(l[1])", "c/l c/l/k c/l/v c/l/in c/l/in/w", ""),
         // A default depends on its `when`, and on the other cases.
-        ("b", "c/a c/b", "c/b"),
+        ("b", "c c/a c/b", "c/b"),
         ("d", "c/d c/e", "c/d"),
         ("//w", "c c/a c/b c/d c/e c/l c/l/k c/l/v c/l/in c/l/in/w ref k2 any", "c/l/in/w"),
         ("descendant::w", "c/l/in/w", "c/l/in/w"),
         ("l/in/ancestor::l", "c/l c/l/in", "c/l"),
-        ("l/following-sibling::*", "c/a c/b c/d c/e c/l", "c/a c/b c/d c/e c/l"),
-        ("deref(/ref)/../k", "c/l c/l/k c/l/v ref k2", "c/l/k"),
+        ("l/following-sibling::*", "c c/a c/b c/d c/e c/l", "c/a c/b c/d c/e c/l"),
+        ("deref(/ref)/../k", "c c/l c/l/k c/l/v ref k2", "c/l/k"),
         ("a/text()", "c/a", "c/a"),
         ("true()", "", ""),
     ] {
@@ -120,6 +120,10 @@ fn what_an_expression_reads_is_known_from_the_schema() {
     let compiled = |expression| Compiled::parse(&schema, expression, names).unwrap();
     assert!(compiled("/ | a").reads(&schema, context).unwrap().is_root);
     assert_eq!(compiled("deref(/any) = 1").reads(&schema, context), None);
+    let nested = format!("{}a", "descendant::*[.. | ".repeat(30)) + &"]".repeat(30);
+    assert!(compiled(&nested).reads(&schema, context).is_some());
+    let endless = "//node()/..".repeat(5_000);
+    assert_eq!(compiled(&endless).reads(&schema, context), None, "that would take too long");
 }
 
 /// The stack of a thread holds the deepest evaluation that limits let through, also in a deep tree.
@@ -139,16 +143,22 @@ fn the_deepest_evaluation_fits_on_a_stack() {
     let module = schema.module_by_name("d").unwrap();
     let names =
         Names { prefixes: Prefixes::Modules(&[].into()), unprefixed: Unprefixed::Of(module) };
-    let nest = |step: &str| format!("{}x{}", format!("{step}[").repeat(29), "]".repeat(29));
-    for step in ["//node()", "descendant::*", "(//*)", "not(1)] | //*"] {
-        let expression = nest(step);
-        let Ok(compiled) = Compiled::parse(&schema, &expression, names) else { continue };
+    // Each predicate is reached at the deepest node, and begins again at the root.
+    for (step, count) in
+        [("/descendant::*[self::c39 and ", 20), ("/descendant::*[self::c39][", 31), ("//*[", 31)]
+    {
+        let expression = format!("{}x{}", step.repeat(count), "]".repeat(count));
+        let compiled = Compiled::parse(&schema, &expression, names).unwrap();
         for defaults in [Defaults::Hidden, Defaults::All] {
             let mut evaluation = Evaluation::new(&schema, &tree.root, defaults);
             evaluation.leave_steps(2_000_000);
             let root = evaluation.root();
             let result = evaluation.evaluate(&compiled, root);
-            assert!(!matches!(result, Err(EvaluationError::Nodes)), "{expression}: {result:?}");
+            let finds = |result: &Result<_, _>| matches!(result, Ok(Value::Nodes(nodes)) if nodes.len() == 1);
+            assert!(
+                finds(&result) || result == Err(EvaluationError::Steps),
+                "{expression}: {result:?}"
+            );
         }
     }
 }

@@ -261,7 +261,7 @@ impl Generator<'_> {
                 let name = self.name(key);
                 let wanted = match self.random.below(4) {
                     0 => self.leafs(at, 0).0,
-                    _ => format!("'{}'", value(&mut self.random, &name[2..])),
+                    _ => format!("'{}'", value(&mut self.random, name.trim_start_matches("m:"))),
                 };
                 // An absolute or a current path does not depend on the entry, others do.
                 write!(out, "[{name}={wanted}]").unwrap();

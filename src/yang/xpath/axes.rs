@@ -455,14 +455,17 @@ impl<'a> Evaluation<'a> {
         side: Ordering,
     ) -> Result<Vec<Node>, EvaluationError> {
         let Some(parent) = self.arena.parent(node) else { return Ok(Vec::new()) };
-        let mut siblings = Vec::new();
+        let (mut siblings, mut passed) = (Vec::new(), false);
         self.each_child(frame, parent, Wanted::All, &mut |this, _, child| {
-            let order = this.arena.compare(this.schema, child, node);
-            if order == side {
-                siblings.push(child);
-                return Ok(Verdict::KEEP);
+            if this.arena.is_same_child(child, node) {
+                passed = true;
+                return Ok(Verdict { keep: false, stop: side == Ordering::Less });
             }
-            Ok(Verdict { keep: false, stop: side == Ordering::Less })
+            if passed == (side == Ordering::Less) {
+                return Ok(Verdict::DROP);
+            }
+            siblings.push(child);
+            Ok(Verdict::KEEP)
         })?;
         if side == Ordering::Less {
             siblings.reverse();

@@ -242,6 +242,12 @@ impl<'a> Evaluation<'a> {
     ) -> Result<Vec<Node>, EvaluationError> {
         for (at, step) in steps.iter().enumerate() {
             let way = Way { step, next: steps.get(at + 1) };
+            // Below nodes of one level, and from one node alone, all comes in order.
+            let downwards = matches!(
+                step.axis,
+                Axis::Child | Axis::Itself | Axis::Descendant | Axis::DescendantOrSelf
+            );
+            let in_order = nodes.len() <= 1 || (downwards && self.arena.is_level(&nodes));
             let mut reached = Vec::new();
             for node in nodes {
                 self.step(frame, way, node, &mut reached)?;
@@ -252,7 +258,9 @@ impl<'a> Evaluation<'a> {
             ) {
                 reached.reverse();
             }
-            self.sort(&mut reached)?;
+            if !in_order {
+                self.sort(&mut reached)?;
+            }
             nodes = reached;
         }
         Ok(nodes)

@@ -99,6 +99,24 @@ impl<'a> Arena<'a> {
         std::iter::successors(Some(node), |node| self.parent(*node))
     }
 
+    /// All have as many nodes above them.
+    pub(super) fn is_level(&self, nodes: &[Node]) -> bool {
+        let depth = |node: &Node| self.get(*node).depth;
+        nodes.windows(2).all(|pair| pair.first().map(depth) == pair.last().map(depth))
+    }
+
+    /// Two children of the same node are the same.
+    pub(super) fn is_same_child(&self, one: Node, other: Node) -> bool {
+        let (one, other) = (self.get(one), self.get(other));
+        one.schema == other.schema
+            && match (one.place, other.place) {
+                (Place::Entry(one), Place::Entry(other)) => one == other,
+                (Place::Default(one), Place::Default(other)) => one == other,
+                (Place::Only, Place::Only) => true,
+                (Place::Only | Place::Entry(_) | Place::Default(_), _) => false,
+            }
+    }
+
     /// Document order (XPath 1.0, 5). Equal is the same node.
     pub(super) fn compare(&self, schema: &Schema, one: Node, other: Node) -> Ordering {
         let (mut a, mut b) = (one, other);

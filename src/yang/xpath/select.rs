@@ -28,7 +28,9 @@ pub(crate) fn select(
     for part in parts {
         evaluation.pick(&mut frame, part, &mut nodes)?;
     }
-    evaluation.sort(&mut nodes)?;
+    if parts.len() > 1 || !evaluation.arena.is_level(&nodes) {
+        evaluation.sort(&mut nodes)?;
+    }
     let picked = Picked { evaluation: &evaluation, seed: tree.seed };
     Ok(Tree { root: picked.inner(None, &tree.root, &nodes, 0), seed: tree.seed })
 }

@@ -1,8 +1,8 @@
 //! The functions of YANG (RFC 7950, 10).
 
 use super::ast::Expr;
-use super::evaluate::{Context, EvaluationError, Frame};
-use super::nodes::{Data, Node, Place, ROOT};
+use super::evaluate::{Context, EvaluationError, Frame, Verdict};
+use super::nodes::{Data, Node, ROOT};
 use super::strings::Call;
 use crate::yang::path::{Selector, Step};
 use crate::yang::schema::{IdentityId, NodeId, Type, TypeId};
@@ -47,7 +47,7 @@ impl Call<'_, '_> {
                     return self.of.nodes(&mut frame, &path.root, context);
                 }
                 Type::InstanceIdentifier { .. } => {
-                    return Ok(self.instance(id, value).into_iter().collect());
+                    return Ok(self.instance(id, value)?.into_iter().collect());
                 }
                 Type::Union(members) => {
                     let accepts = |member: &&TypeId| self.of.schema.is_value(id, **member, value);
@@ -70,34 +70,38 @@ impl Call<'_, '_> {
     }
 
     /// The node that an instance-identifier names, if it is there.
-    fn instance(&mut self, leaf: NodeId, value: &str) -> Option<Node> {
+    fn instance(&mut self, leaf: NodeId, value: &str) -> Result<Option<Node>, EvaluationError> {
         let schema = self.of.schema;
+        let Some(path) = schema.instance_path(leaf, value) else { return Ok(None) };
         let mut node = ROOT;
-        for Step { node: id, selector } in schema.instance_path(leaf, value)?.0 {
+        for Step { node: id, selector } in path.0 {
             let key = match selector {
                 Selector::None => None,
                 Selector::Keys(values) => Some(schema.list_key(id, &values)),
                 Selector::Value(value) => Some(schema.leaf_list_key(id, &value)),
-                Selector::Position(_) => return None,
+                Selector::Position(_) => return Ok(None),
             };
-            node = match self.of.stored_child(node, id, key.as_ref()) {
-                Some(child) => child,
-                None => self.default_child(node, id)?,
+            let child = match self.of.stored_child(node, id, key.as_ref()) {
+                None if key.is_none() => self.default_child(node, id)?,
+                child => child,
             };
+            let Some(child) = child else { return Ok(None) };
+            node = child;
         }
-        Some(node)
+        Ok(Some(node))
     }
 
     /// A child that is there by default.
-    fn default_child(&mut self, node: Node, id: NodeId) -> Option<Node> {
-        let Data::Inner(data) = self.of.arena.get(node).data else { return None };
+    fn default_child(&mut self, node: Node, id: NodeId) -> Result<Option<Node>, EvaluationError> {
+        let Data::Inner(data) = self.of.arena.get(node).data else { return Ok(None) };
         let mut found = None;
-        let visit = &mut |_: &mut super::Evaluation<'_>, _: &mut Frame, child| {
-            found = Some(child);
-            Ok(super::evaluate::Verdict::KEEP)
-        };
-        self.of.default_instances(self.frame, (node, data, id), visit).ok()?;
-        found.filter(|child| matches!(self.of.arena.get(*child).place, Place::Only))
+        if data.get(id).is_none() {
+            self.of.default_instances(self.frame, (node, data, id), &mut |_, _, child| {
+                found = Some(child);
+                Ok(Verdict::KEEP)
+            })?;
+        }
+        Ok(found)
     }
 
     /// 10.4.1 and 10.4.2: one of the nodes holds an identity that is derived from the one that is named.

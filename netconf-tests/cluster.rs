@@ -1,5 +1,6 @@
 //! Clusters of real processes, over the wire: what one member does holds on all, whoever of them dies.
 
+mod bulk;
 mod joining;
 mod load;
 mod partition;

@@ -65,7 +65,7 @@ pub(super) enum NotProposed {
     NoLeader,
     #[error("the log does not take entries now: {0}")]
     Refused(String),
-    #[error("the change is more than {LOG_ENTRY_BYTES_MAX} bytes")]
+    #[error("one transaction may change at most {LOG_ENTRY_BYTES_MAX} bytes: make several of it")]
     TooBig,
     #[error("what the entry states does not hold on the head")]
     Void,

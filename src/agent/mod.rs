@@ -39,7 +39,7 @@ use crate::base::time::{Now, Timestamp};
 use crate::datastore::edit::Edit;
 use crate::datastore::store::Datastores;
 use crate::netconf::state::SessionState;
-use crate::raft::{Delivery, LogPosition, Ready, ReadyNumber, SnapshotMeta, StepError};
+use crate::raft::{Delivery, LogPosition, Payload, Ready, ReadyNumber, SnapshotMeta, StepError};
 use crate::replication::message::PeerMessage;
 use crate::replication::state::State;
 use crate::yang::schema::Schema;
@@ -220,7 +220,9 @@ impl Agent {
             return;
         }
         match message {
-            PeerMessage::Consensus { frame, .. } => self.consensus_came(from, &frame),
+            PeerMessage::Consensus { frame, large, .. } => {
+                self.consensus_came(from, &frame, large);
+            }
             PeerMessage::Hello { boot, you_acked, .. } => self.heard_hello(from, boot, you_acked),
             PeerMessage::Keepalive(keepalive) => self.heard_keepalive(now, from, &keepalive),
             PeerMessage::KeepaliveOk(ok) => self.heard_keepalive_ok(now, &ok),
@@ -247,12 +249,13 @@ impl Agent {
             }
             PeerMessage::SlotAbort { term, slot } => self.slot_aborted(now, term, slot),
             PeerMessage::Removed => self.was_removed(now),
+            PeerMessage::Working => self.node.is_at_work(from),
         }
         self.look_around(now);
     }
 
-    fn consensus_came(&mut self, from: Incarnation, frame: &[u8]) {
-        match self.node.step(from, frame) {
+    fn consensus_came(&mut self, from: Incarnation, frame: &[u8], large: Vec<Payload>) {
+        match self.node.step(from, frame, large) {
             Ok(()) => {}
             Err(error @ (StepError::LogLost { .. } | StepError::CommittedConflict { .. })) => {
                 self.give_up(format!(
@@ -297,7 +300,7 @@ impl Agent {
         if newer {
             self.incoming = Some(snapshot);
         }
-        self.consensus_came(from, frame);
+        self.consensus_came(from, frame, Vec::new());
         self.look_around(now);
     }
 

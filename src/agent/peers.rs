@@ -107,16 +107,17 @@ fn out_of_reach(leased: Timestamp) -> Timestamp {
 impl Agent {
     /// Sends a message of consensus.
     pub(super) fn consensus(&mut self, outgoing: Outgoing, early: bool) {
-        let Outgoing { to, kind, frame } = outgoing;
+        let Outgoing { to, kind, frame, large } = outgoing;
         let lane = match kind {
             MessageKind::Snapshot(index) => {
                 let send = super::effects::SendSnapshot { to, index, frame };
                 return self.effects.snapshots.push(send);
             }
-            MessageKind::Heartbeat | MessageKind::Election => Lane::Prompt,
-            MessageKind::Append | MessageKind::Other => Lane::Bulk,
+            // An answer does not wait behind what this member has to send.
+            MessageKind::Heartbeat | MessageKind::Election | MessageKind::Other => Lane::Prompt,
+            MessageKind::Append => Lane::Bulk,
         };
-        let message = PeerMessage::Consensus { frame, lane };
+        let message = PeerMessage::Consensus { frame, lane, large };
         let queue = if early { &mut self.effects.early } else { &mut self.effects.sends };
         queue.push(ToPeer { to, message });
     }

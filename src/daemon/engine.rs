@@ -182,7 +182,9 @@ impl Engine {
         self.agent.start(now());
         self.carry_out()?;
         loop {
+            self.peers.work().rests();
             let batch = self.wait(&mut inbox).await;
+            self.peers.work().computes();
             let now = now();
             self.look_for_space();
             if let Some(ended) = batch.snapshot {
@@ -216,7 +218,10 @@ impl Engine {
     /// Takes in what happened between members. Gives the index of a snapshot that has come.
     fn peer_event(&mut self, now: Now, event: PeerEvent) -> Option<LogIndex> {
         match event {
-            PeerEvent::Message { from, message } => self.agent.peer(now, from, message),
+            PeerEvent::Message { from, message, room } => {
+                self.agent.peer(now, from, message);
+                drop(room);
+            }
             PeerEvent::Connected(peer) => self.agent.peer_connected(now, peer),
             PeerEvent::Lost(peer) => self.agent.peer_lost(now, peer),
             PeerEvent::SnapshotArrived(arrived) => {
@@ -287,6 +292,8 @@ impl Engine {
     fn persist(&mut self, effects: &Effects) -> Result<bool, EngineError> {
         let Some(last) = effects.persist.last() else { return Ok(false) };
         let mut sync = WaitForSync::No;
+        let entries = effects.persist.iter().flat_map(|persist| &persist.write.entries);
+        self.peers.work().writes(entries.map(|entry| u64_of(entry.data.len())).sum());
         for persist in &effects.persist {
             self.log.append(&persist.write)?;
             if persist.sync == WaitForSync::Yes {
@@ -296,6 +303,7 @@ impl Engine {
         if sync == WaitForSync::Yes {
             self.flush()?;
         }
+        self.peers.work().computes();
         self.agent.persisted(last.number);
         Ok(true)
     }
@@ -496,6 +504,10 @@ fn write_snapshot(
     }
     writer.finish()?;
     Ok(())
+}
+
+fn u64_of(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 fn now() -> Now {

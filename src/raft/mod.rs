@@ -6,6 +6,7 @@
 
 mod election;
 mod entry;
+mod large;
 mod logger;
 mod membership;
 mod message;

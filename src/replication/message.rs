@@ -7,7 +7,7 @@ use crate::base::policy::Policy;
 use crate::base::time::Timestamp;
 use crate::datastore::edit::Edit;
 use crate::datastore::footprint::Footprint;
-use crate::raft::LogPosition;
+use crate::raft::{LogPosition, Payload};
 use crate::replication::entry::RequestHead;
 use crate::replication::state::{Charter, LockTarget, RegisteredParticipant, Token};
 use crate::transaction::confirmed::Ask;
@@ -17,7 +17,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum PeerMessage {
     /// A frame of consensus, prompt or not.
-    Consensus { frame: Vec<u8>, lane: Lane },
+    Consensus {
+        frame: Vec<u8>,
+        lane: Lane,
+        /// The bytes of its long entries. They travel beside the message (PROTOCOL F12).
+        #[serde(skip)]
+        large: Vec<Payload>,
+    },
     /// The first message when a connection is there: who the sender is in this life, how far its log goes, and what
     /// the receiver had acknowledged to it (PROTOCOL M3).
     Hello { boot: Boot, last: LogPosition, you_acked: LogPosition },
@@ -45,6 +51,9 @@ pub(crate) enum PeerMessage {
     Vote { term: Term, slot: u64, ask: PrepareAsk, verdict: Verdict },
     /// To a member that was asked: nothing comes of it.
     SlotAbort { term: Term, slot: u64 },
+    /// From the sender's transport: its agent is at work on something long, for a time that is bounded. For elections, and
+    /// for them alone, that is a sign of life (PROTOCOL F12).
+    Working,
 }
 
 /// By which connection a message goes, so that bulk never holds up a heartbeat (PROTOCOL F12).
@@ -206,9 +215,21 @@ impl PeerMessage {
         postcard::to_stdvec(self).map_err(|error| MessageError(error.to_string()))
     }
 
-    /// The message that `bytes` hold.
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, MessageError> {
-        postcard::from_bytes(bytes).map_err(|error| MessageError(error.to_string()))
+    /// The message that `bytes` hold, and what came beside it.
+    pub(crate) fn decode(bytes: &[u8], beside: Vec<Payload>) -> Result<Self, MessageError> {
+        let mut message =
+            postcard::from_bytes(bytes).map_err(|error| MessageError(error.to_string()))?;
+        if let Self::Consensus { large, .. } = &mut message {
+            *large = beside;
+        } else if !beside.is_empty() {
+            return Err(MessageError("nothing belongs beside it".to_owned()));
+        }
+        Ok(message)
+    }
+
+    /// What travels beside the message.
+    pub(crate) fn beside(&self) -> &[Payload] {
+        if let Self::Consensus { large, .. } = self { large } else { &[] }
     }
 
     /// By which connection it goes.
@@ -218,7 +239,8 @@ impl PeerMessage {
             Self::Hello { .. }
             | Self::Keepalive(_)
             | Self::KeepaliveOk(_)
-            | Self::Applied { .. } => Lane::Prompt,
+            | Self::Applied { .. }
+            | Self::Working => Lane::Prompt,
             Self::Request(_)
             | Self::Abort { .. }
             | Self::Unchanged { .. }

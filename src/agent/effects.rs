@@ -3,12 +3,13 @@
 
 use super::event::{Answer, End, ReplyTo};
 use crate::api::hook::HookCall;
-use crate::base::ids::{Incarnation, LogIndex};
+use crate::base::ids::{Digest, Incarnation, LogIndex, Revision};
 use crate::base::time::Timestamp;
 use crate::netconf::state::View;
 use crate::raft::{LogWrite, ReadyNumber, WaitForSync};
 use crate::replication::message::PeerMessage;
 use crate::replication::state::Authority;
+use crate::yang::tree::Tree;
 use std::sync::Arc;
 
 /// A message to another member.
@@ -67,8 +68,21 @@ pub(crate) struct Effects {
     pub(crate) ends: Vec<End>,
     /// NETCONF may open.
     pub(crate) ready: bool,
+    /// The data of a member that diverged, to be kept for whoever looks for the reason.
+    pub(crate) diverged: Option<DivergedData>,
     /// The agent cannot go on: what to tell the operator.
     pub(crate) fatal: Option<String>,
+}
+
+/// Data that are not those that a log entry states.
+#[derive(Debug)]
+pub(crate) struct DivergedData {
+    pub(crate) index: LogIndex,
+    /// What the data are.
+    pub(crate) revision: Revision,
+    pub(crate) stated: Digest,
+    pub(crate) found: Digest,
+    pub(crate) running: Tree,
 }
 
 /// How long a reader may trust the view (PROTOCOL M2).

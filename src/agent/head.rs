@@ -124,8 +124,12 @@ impl Agent {
         let entry = Entry { term, body };
         let next = LogIndex(self.node.last_index().0.saturating_add(1));
         let expected = Position { index: next, term };
-        let knowledge =
-            Knowledge { schema: &self.parameters.schema, result, rules: self.parameters.rules };
+        let knowledge = Knowledge {
+            schema: &self.parameters.schema,
+            result,
+            settled: None,
+            rules: self.parameters.rules,
+        };
         let (after, applied) = apply(state, expected, &entry, knowledge);
         if !matches!(applied, Applied::Done(_)) {
             return Err(NotProposed::Void);

@@ -11,6 +11,7 @@ mod applied;
 mod asked;
 mod candidate;
 mod control;
+mod divergence;
 mod duties;
 mod fault;
 mod head;
@@ -44,6 +45,7 @@ use crate::replication::message::PeerMessage;
 use crate::replication::state::State;
 use crate::yang::schema::Schema;
 use candidate::NodeCandidate;
+use divergence::{Claim, Divergence};
 use effects::{Effects, Persist};
 use event::{Answer, ReplyTo, SessionEvent};
 use head::Head;
@@ -128,6 +130,16 @@ pub(crate) struct Agent {
     token_secrets: BTreeMap<Digest, [u8; 16]>,
     /// When the pending confirmed commit was applied here (its timer), by its generation.
     confirmed_since: Option<(LogIndex, Timestamp)>,
+    /// The data of this member are not what the log states.
+    divergence: Option<Divergence>,
+    /// Other members whose data are not.
+    claims: BTreeMap<Incarnation, (Claim, Timestamp)>,
+    /// When this member last took the data of the others.
+    rebuilt_at: Option<Timestamp>,
+    /// What a majority went on with last.
+    passed: Option<Claim>,
+    /// The digest with which a majority goes on, for the entry that is applied next.
+    settled: Option<Digest>,
     /// A snapshot that has arrived and is to replace the state.
     incoming: Option<(SnapshotMeta, State)>,
     storage: StorageSpace,
@@ -173,6 +185,11 @@ impl Agent {
             next_seq: 1,
             token_secrets: BTreeMap::new(),
             confirmed_since: None,
+            divergence: None,
+            claims: BTreeMap::new(),
+            rebuilt_at: None,
+            passed: None,
+            settled: None,
             incoming: None,
             storage: StorageSpace::Enough,
             view_is_stale: true,
@@ -250,6 +267,10 @@ impl Agent {
             PeerMessage::SlotAbort { term, slot } => self.slot_aborted(now, term, slot),
             PeerMessage::Removed => self.was_removed(now),
             PeerMessage::Working => self.node.is_at_work(from),
+            PeerMessage::Diverged { index, found } => {
+                self.heard_divergence(now, from, Claim { index, found });
+            }
+            PeerMessage::Rebuild { index } => self.may_rebuild(now, from, index),
         }
         self.look_around(now);
     }
@@ -334,6 +355,7 @@ impl Agent {
         self.look_around(now);
         self.look_after_pending(now);
         self.look_after_acks(now);
+        self.look_after_divergence(now);
         self.duties(now);
     }
 

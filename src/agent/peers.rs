@@ -93,6 +93,11 @@ impl Peers {
         self.contacts.iter().map(|(member, contact)| (*member, ago(contact))).collect()
     }
 
+    /// What it was last known to have applied, as far as this leader knows.
+    pub(super) fn applied_by(&self, member: Incarnation) -> LogIndex {
+        self.contacts.get(&member).map(|contact| contact.applied).unwrap_or_default()
+    }
+
     /// When its last keepalive came, as far as this leader knows.
     pub(super) fn heard_at(&self, member: Incarnation) -> Option<Timestamp> {
         self.contacts.get(&member).map(|contact| contact.heard)
@@ -195,7 +200,10 @@ impl Agent {
 
     /// Asks the leader for a lease, and tells it how far this member is.
     fn keep_alive(&mut self, now: Now) {
-        if self.peers.alone || self.phase != Phase::Ready || now.monotonic < self.peers.keepalive_at
+        if self.peers.alone
+            || self.phase != Phase::Ready
+            || self.divergence.is_some()
+            || now.monotonic < self.peers.keepalive_at
         {
             return;
         }
@@ -254,6 +262,8 @@ impl Agent {
             at: now.monotonic,
         };
         self.effects.sends.push(ToPeer { to: from, message: PeerMessage::KeepaliveOk(answer) });
+        // One whose data diverged says nothing of the kind.
+        self.claims.remove(&from);
         self.look_after_acks(now);
     }
 
@@ -302,7 +312,7 @@ impl Agent {
 
     /// Until when this node's view may be read.
     fn lease(&self, now: Now) -> Lease {
-        if self.phase != Phase::Ready {
+        if self.phase != Phase::Ready || self.divergence.is_some() {
             return Lease::Until(Timestamp::default());
         }
         if self.peers.alone {

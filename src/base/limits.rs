@@ -181,6 +181,14 @@ pub(crate) const ACK_TIMEOUT_MS: u64 = 2_000;
 pub(crate) const PREPARE_TIMEOUT_MS: u64 = 10_000;
 /// Milliseconds for which participants stay prepared without a decision.
 pub(crate) const PREPARE_LEASE_MS: u64 = 60_000;
+/// Milliseconds after which a member whose data diverged says so again.
+pub(crate) const DIVERGED_AGAIN_MS: u64 = 1_000;
+/// Milliseconds for which it counts that a member said so.
+pub(crate) const DIVERGED_COUNTS_MS: u64 = 3_000;
+/// Milliseconds between two times that a member whose data diverge again and again takes those of the others.
+pub(crate) const REBUILD_PAUSE_MS: u64 = 10_000;
+/// Files with the data of a member that diverged; the oldest go.
+pub(crate) const DIVERGED_FILES_MAX: usize = 2;
 /// Milliseconds that a new leader waits to hear how old a confirmed commit is.
 pub(crate) const START_WAIT_MS: u64 = 5_000;
 /// Bytes of changes by which the kept revisions of running differ from each other.

@@ -3,6 +3,7 @@
 //! Questions are taken in batches: everything that has arrived is decided, then one durable write serves it all, then
 //! the answers leave. While the disk works, the next batch gathers.
 
+use super::diverged;
 use super::participants::Participants;
 use super::spare::SpareSegments;
 use crate::agent::effects::{Effects, Lease};
@@ -315,6 +316,9 @@ impl Engine {
         if let Some(lease) = effects.lease {
             self.lease.publish(lease);
         }
+        if let Some(data) = effects.diverged {
+            diverged::keep(data, Arc::clone(&self.disk), Arc::clone(&self.schema));
+        }
         for call in effects.hooks {
             self.participants.call(call);
         }
@@ -399,7 +403,8 @@ impl Engine {
     /// Takes a snapshot in the background when the log has grown enough, or a member needs one.
     fn snapshot_if_due(&mut self) -> Result<(), EngineError> {
         let due = self.snapshot_wanted || self.log.bytes() >= self.snapshot_at;
-        if !due || self.snapshot.is_some() || clock::now() < self.snapshot_not_before {
+        let may = self.agent.has_sound_data() && self.snapshot.is_none();
+        if !due || !may || clock::now() < self.snapshot_not_before {
             return Ok(());
         }
         let (meta, state) = self.agent.snapshot();

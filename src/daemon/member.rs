@@ -162,8 +162,12 @@ impl Place<'_> {
                 continue;
             }
             let position = Position { index: entry.index, term: entry.term };
-            let knowledge =
-                Knowledge { schema: self.schema, result: None, rules: Rules::default() };
+            let knowledge = Knowledge {
+                schema: self.schema,
+                result: None,
+                settled: None,
+                rules: Rules::default(),
+            };
             let (next, applied) = apply(&state, position, &Entry::decode(&entry.data)?, knowledge);
             if let Applied::Diverged { .. } | Applied::Unreadable(_) = applied {
                 anyhow::bail!("log entry {} does not fit the models", entry.index);

@@ -1,6 +1,7 @@
 //! The agent as a process: its configuration, its log, its listeners, how it starts and ends.
 
 pub(crate) mod configuration;
+mod diverged;
 pub(crate) mod embed;
 pub(crate) mod engine;
 pub(crate) mod listeners;

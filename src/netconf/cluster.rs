@@ -140,6 +140,7 @@ fn phase(phase: NodePhase) -> &'static str {
         NodePhase::Subscribers => "subscribers",
         NodePhase::Ready => "ready",
         NodePhase::Stale => "stale",
+        NodePhase::Diverged => "diverged",
         NodePhase::Stopped => "stopped",
     }
 }

@@ -98,6 +98,8 @@ pub(crate) enum NodePhase {
     Ready,
     /// Without a leader: reads only, if at all.
     Stale,
+    /// Its data are not what the log states: it answers no reads and takes the data of the others.
+    Diverged,
     Stopped,
 }
 

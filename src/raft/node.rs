@@ -333,6 +333,12 @@ impl Node {
         self.raw.report_snapshot(member.0, status);
     }
 
+    /// Asks the leader for a snapshot that takes the place of all that is here, although the logs agree. False if it
+    /// cannot be asked now; it may be tried again. Entries are not acknowledged until it has come.
+    pub(crate) fn request_snapshot(&mut self) -> bool {
+        self.raw.request_snapshot().is_ok()
+    }
+
     /// A snapshot of this node is durable and may be sent to members that lag.
     pub(crate) fn offer_snapshot(&mut self, snapshot: SnapshotMeta) {
         assert!(snapshot.position.index <= self.applied, "a snapshot of what is not applied yet");

@@ -54,6 +54,10 @@ pub(crate) enum PeerMessage {
     /// From the sender's transport: its agent is at work on something long, for a time that is bounded. For elections, and
     /// for them alone, that is a sign of life (PROTOCOL F12).
     Working,
+    /// To all: this member's data are not those that the log entry at `index` states, but `found` (PROTOCOL A7).
+    Diverged { index: LogIndex, found: Digest },
+    /// From the leader: a majority has what the entry states. The receiver is to ask for a snapshot.
+    Rebuild { index: LogIndex },
 }
 
 /// By which connection a message goes, so that bulk never holds up a heartbeat (PROTOCOL F12).
@@ -240,7 +244,9 @@ impl PeerMessage {
             | Self::Keepalive(_)
             | Self::KeepaliveOk(_)
             | Self::Applied { .. }
-            | Self::Working => Lane::Prompt,
+            | Self::Working
+            | Self::Diverged { .. }
+            | Self::Rebuild { .. } => Lane::Prompt,
             Self::Request(_)
             | Self::Abort { .. }
             | Self::Unchanged { .. }

@@ -2,8 +2,10 @@
 //!
 //! Faults are the simulator's; here stands what every operation means in a cluster.
 
+mod divergence;
+
 use super::*;
-use crate::agent::effects::{Lease, ToPeer};
+use crate::agent::effects::{DivergedData, Lease, ToPeer};
 use crate::agent::event::{Admission, EndCause, Fresh, JoinRequest};
 use crate::base::ids::LogIndex;
 use crate::base::limits::LOG_ENTRY_BYTES_MAX;
@@ -24,6 +26,7 @@ struct Node {
     hooks: Vec<HookCall>,
     snapshots: BTreeMap<LogIndex, (SnapshotMeta, State)>,
     ready: bool,
+    diverged: Option<DivergedData>,
     fatal: Option<String>,
 }
 
@@ -104,6 +107,7 @@ impl Cluster {
             hooks: Vec::new(),
             snapshots: BTreeMap::new(),
             ready: false,
+            diverged: None,
             fatal: None,
         };
         self.nodes.insert(id, node);
@@ -154,6 +158,7 @@ impl Cluster {
             node.ready |= effects.ready;
             node.view = effects.view.or(node.view.take());
             node.lease = effects.lease.unwrap_or(node.lease);
+            node.diverged = effects.diverged.or(node.diverged.take());
             node.fatal = effects.fatal.or(node.fatal.take());
             if let Some(number) = last {
                 node.agent.persisted(number);

@@ -4,6 +4,7 @@ mod bulk;
 mod joining;
 mod load;
 mod partition;
+mod restored;
 
 use crate::support::cluster::Cluster;
 use crate::support::eventually;

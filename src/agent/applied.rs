@@ -14,7 +14,7 @@ use crate::yang::tree::Tree;
 impl Agent {
     /// Applies a durable entry, unless one before it could not be.
     pub(super) fn apply_committed(&mut self, now: Now, committed: &Committed) {
-        if self.phase == Phase::Stopped || self.holds_back(committed) {
+        if !self.takes_part() || self.holds_back(committed) {
             return;
         }
         let position = Position { index: committed.index, term: committed.term };
@@ -27,7 +27,7 @@ impl Agent {
             }
             CommittedEntry::Empty => {}
         }
-        if self.phase == Phase::Stopped || self.holds_back(committed) {
+        if !self.takes_part() || self.holds_back(committed) {
             return;
         }
         self.applied = committed.index;

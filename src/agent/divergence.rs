@@ -5,8 +5,8 @@
 //! data, those go on with it, and whoever disagrees with them is the one that takes a snapshot; a leader gives
 //! leadership away before. Otherwise it waits for the voters that are not heard.
 
+use super::Agent;
 use super::effects::{DivergedData, ToPeer};
-use super::{Agent, Phase};
 use crate::base::ids::{Digest, Incarnation, LogIndex};
 use crate::base::limits::{DIVERGED_AGAIN_MS, DIVERGED_COUNTS_MS, REBUILD_PAUSE_MS};
 use crate::base::time::{Now, Timestamp};
@@ -109,7 +109,7 @@ impl Agent {
 
     /// To be called when something was heard or time has passed.
     pub(super) fn look_after_divergence(&mut self, now: Now) {
-        if self.phase == Phase::Stopped {
+        if !self.takes_part() {
             return;
         }
         let own = self.divergence.as_ref().map(|own| own.claim);

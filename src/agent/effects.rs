@@ -5,6 +5,7 @@ use super::event::{Answer, End, ReplyTo};
 use crate::api::hook::HookCall;
 use crate::base::ids::{Digest, Incarnation, LogIndex, Revision};
 use crate::base::time::Timestamp;
+use crate::base::token::JoinToken;
 use crate::netconf::state::View;
 use crate::raft::{LogWrite, ReadyNumber, WaitForSync};
 use crate::replication::message::PeerMessage;
@@ -70,8 +71,18 @@ pub(crate) struct Effects {
     pub(crate) ready: bool,
     /// The data of a member that diverged, to be kept for whoever looks for the reason.
     pub(crate) diverged: Option<DivergedData>,
+    /// To be remembered on the disk before anything leaves: how this node joins again.
+    pub(crate) rejoin: Option<Rejoin>,
     /// The agent cannot go on: what to tell the operator.
     pub(crate) fatal: Option<String>,
+}
+
+/// How a quarantined node gets another seat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rejoin {
+    pub(crate) token: JoinToken,
+    /// `host:port` of the peer listeners of the other members.
+    pub(crate) members: Vec<String>,
 }
 
 /// Data that are not those that a log entry states.

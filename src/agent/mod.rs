@@ -21,6 +21,7 @@ mod leading;
 mod member;
 mod origin;
 mod peers;
+mod quarantine;
 mod requests;
 mod sessions;
 pub(crate) mod slot;
@@ -69,6 +70,8 @@ pub(crate) struct Parameters {
     pub(crate) name: String,
     /// `host:port` at which other members reach this one; empty if it is where the members know it to be.
     pub(crate) address: String,
+    /// Of the token with which this node joins again, should it be quarantined.
+    pub(crate) rejoin_secret: [u8; 16],
     pub(crate) datastores: Datastores,
     pub(crate) sessions_max: usize,
     /// Content for an empty running datastore.
@@ -94,6 +97,8 @@ enum Phase {
     /// Its own `NodeUp` is on the way, then what a restart ends, then the initial content.
     Starting,
     Ready,
+    /// Its disk is an older copy: it takes no part any more, and asks for another seat.
+    Quarantined,
     /// The log or the models do not let it go on. Nothing is applied or decided any more.
     Stopped,
 }
@@ -136,6 +141,8 @@ pub(crate) struct Agent {
     claims: BTreeMap<Incarnation, (Claim, Timestamp)>,
     /// When this member last took the data of the others.
     rebuilt_at: Option<Timestamp>,
+    /// When a quarantined member says so again.
+    say_quarantined_at: Timestamp,
     /// What a majority went on with last.
     passed: Option<Claim>,
     /// The digest with which a majority goes on, for the entry that is applied next.
@@ -188,6 +195,7 @@ impl Agent {
             divergence: None,
             claims: BTreeMap::new(),
             rebuilt_at: None,
+            say_quarantined_at: Timestamp::default(),
             passed: None,
             settled: None,
             incoming: None,
@@ -213,6 +221,9 @@ impl Agent {
 
     /// Takes in what a session wants. The answer comes with the effects of this step or of a later one.
     pub(crate) fn step(&mut self, now: Now, reply: ReplyTo, event: SessionEvent) {
+        if self.phase == Phase::Quarantined {
+            return self.step_quarantined(now, reply, event);
+        }
         match event {
             SessionEvent::Open(client) => self.open_session(now, reply, client),
             SessionEvent::Request { session, message_id, request, transaction } => {
@@ -233,7 +244,12 @@ impl Agent {
 
     /// Takes in a message of the member that the connection is authenticated for.
     pub(crate) fn peer(&mut self, now: Now, from: Incarnation, message: PeerMessage) {
-        if self.phase == Phase::Stopped {
+        if self.phase == Phase::Quarantined && message == PeerMessage::Removed {
+            return self.give_up(
+                "its seat is given up: start it again, and it joins by itself".to_owned(),
+            );
+        }
+        if !self.takes_part() {
             return;
         }
         match message {
@@ -271,6 +287,12 @@ impl Agent {
                 self.heard_divergence(now, from, Claim { index, found });
             }
             PeerMessage::Rebuild { index } => self.may_rebuild(now, from, index),
+            PeerMessage::Restored => {
+                self.quarantine(
+                    "the log knows a later life of this member: its disk is an older copy",
+                );
+            }
+            PeerMessage::Quarantined { token } => self.replace_member(now, from, token),
         }
         self.look_around(now);
     }
@@ -279,9 +301,7 @@ impl Agent {
         match self.node.step(from, frame, large) {
             Ok(()) => {}
             Err(error @ (StepError::LogLost { .. } | StepError::CommittedConflict { .. })) => {
-                self.give_up(format!(
-                    "{error}. Remove this member from the cluster and let it join again with an empty data directory"
-                ));
+                self.quarantine(&error.to_string());
             }
             Err(error) => tracing::debug!(%error, "a frame was dropped"),
         }
@@ -349,6 +369,10 @@ impl Agent {
 
     /// Takes in that time has passed: to be called at `wake_at` or later.
     pub(crate) fn tick(&mut self, now: Now) {
+        if !self.takes_part() {
+            self.peers.ticked_to(now);
+            return self.say_quarantined(now);
+        }
         self.pass_time(now);
         self.slot_deadline(now);
         self.participant_deadline(now);
@@ -361,6 +385,9 @@ impl Agent {
 
     /// When `tick` has something to do.
     pub(crate) fn wake_at(&self, now: Now) -> Option<Timestamp> {
+        if !self.takes_part() {
+            return Some(self.say_quarantined_at);
+        }
         let due = [
             self.tick_due(),
             self.rollback_due(now),
@@ -375,7 +402,9 @@ impl Agent {
     /// What is to be done now.
     pub(crate) fn take_effects(&mut self, now: Now) -> Effects {
         self.ask_read_index(now);
-        while let Some(ready) = self.node.ready() {
+        while self.takes_part()
+            && let Some(ready) = self.node.ready()
+        {
             self.take_ready(now, ready);
             self.look_around(now);
             self.lead_alone();
@@ -391,12 +420,13 @@ impl Agent {
             self.view_is_stale = false;
         }
         self.keep_up_peers(now);
+        self.say_quarantined(now);
         std::mem::take(&mut self.effects)
     }
 
     /// The only member elects itself: at the start, or because the others that the log began with are gone.
     fn lead_alone(&mut self) {
-        if self.peers.alone && self.node.leader().is_none() && self.phase != Phase::Stopped {
+        if self.peers.alone && self.node.leader().is_none() && self.takes_part() {
             self.node.campaign();
         }
     }

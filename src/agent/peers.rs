@@ -77,6 +77,11 @@ impl Peers {
         }
     }
 
+    /// Time has passed, without a meaning for consensus.
+    pub(super) fn ticked_to(&mut self, now: Now) {
+        self.ticked = now.monotonic;
+    }
+
     /// The leader may count on the member's having been given a lease lately.
     pub(super) fn contact_is_fresh(&self, member: Incarnation) -> bool {
         self.connected.contains(&member) && self.contacts.contains_key(&member)
@@ -186,14 +191,14 @@ impl Agent {
         });
         if restored {
             tracing::error!(peer = peer.0, "a member runs from an older copy of its disk");
+            self.effects.sends.push(ToPeer { to: peer, message: PeerMessage::Restored });
         }
         // What only a deposed leader believes was cut off by the next one.
         let is_current = you_acked.term >= self.node.term();
         if is_current && you_acked.index > self.node.last_index() {
             let (acked, last) = (you_acked.index, self.node.last_index());
-            self.give_up(format!(
-                "this member acknowledged log entry {acked} and has only {last}: its disk was replaced or restored. \
-                 Remove it from the cluster and let it join again with an empty data directory"
+            self.quarantine(&format!(
+                "this member acknowledged log entry {acked} and has only {last}: its disk was replaced or restored"
             ));
         }
     }

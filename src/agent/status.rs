@@ -90,6 +90,7 @@ impl Agent {
             Phase::Ready if self.divergence.is_some() => NodePhase::Diverged,
             Phase::Ready if self.leaderless_since.is_some() => NodePhase::Stale,
             Phase::Ready => NodePhase::Ready,
+            Phase::Quarantined => NodePhase::Quarantined,
             Phase::Stopped => NodePhase::Stopped,
         }
     }

@@ -187,6 +187,8 @@ pub(crate) const DIVERGED_AGAIN_MS: u64 = 1_000;
 pub(crate) const DIVERGED_COUNTS_MS: u64 = 3_000;
 /// Milliseconds between two times that a member whose data diverge again and again takes those of the others.
 pub(crate) const REBUILD_PAUSE_MS: u64 = 10_000;
+/// Milliseconds after which a quarantined member asks again for another seat.
+pub(crate) const QUARANTINED_AGAIN_MS: u64 = 1_000;
 /// Files with the data of a member that diverged; the oldest go.
 pub(crate) const DIVERGED_FILES_MAX: usize = 2;
 /// Milliseconds that a new leader waits to hear how old a confirmed commit is.

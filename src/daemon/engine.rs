@@ -5,6 +5,7 @@
 
 use super::diverged;
 use super::participants::Participants;
+use super::rejoin;
 use super::spare::SpareSegments;
 use crate::agent::effects::{Effects, Lease};
 use crate::agent::event::{Answer, End, ReplyTo};
@@ -312,6 +313,9 @@ impl Engine {
     fn show(&mut self, effects: Effects) -> Result<Told, EngineError> {
         if let Some(view) = effects.view {
             self.views.send_replace(view);
+        }
+        if let Some(rejoin) = effects.rejoin {
+            rejoin::write(&*self.disk, &rejoin)?;
         }
         if let Some(lease) = effects.lease {
             self.lease.publish(lease);

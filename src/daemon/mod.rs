@@ -11,6 +11,7 @@ mod models;
 mod node;
 pub(crate) mod participants;
 pub(crate) mod readiness;
+mod rejoin;
 mod spare;
 pub(crate) mod start;
 pub(crate) mod users;

@@ -141,6 +141,7 @@ fn phase(phase: NodePhase) -> &'static str {
         NodePhase::Ready => "ready",
         NodePhase::Stale => "stale",
         NodePhase::Diverged => "diverged",
+        NodePhase::Quarantined => "quarantined",
         NodePhase::Stopped => "stopped",
     }
 }

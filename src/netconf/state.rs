@@ -100,6 +100,8 @@ pub(crate) enum NodePhase {
     Stale,
     /// Its data are not what the log states: it answers no reads and takes the data of the others.
     Diverged,
+    /// Its disk is an older copy than it should have: it gives up its seat for another.
+    Quarantined,
     Stopped,
 }
 

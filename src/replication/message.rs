@@ -58,6 +58,10 @@ pub(crate) enum PeerMessage {
     Diverged { index: LogIndex, found: Digest },
     /// From the leader: a majority has what the entry states. The receiver is to ask for a snapshot.
     Rebuild { index: LogIndex },
+    /// To a member that has just greeted: the log knows a later life of it, so that its disk is an older copy.
+    Restored,
+    /// To the leader: this member gives up its seat, and takes another with the token of this digest (PROTOCOL M3).
+    Quarantined { token: Digest },
 }
 
 /// By which connection a message goes, so that bulk never holds up a heartbeat (PROTOCOL F12).
@@ -246,7 +250,9 @@ impl PeerMessage {
             | Self::Applied { .. }
             | Self::Working
             | Self::Diverged { .. }
-            | Self::Rebuild { .. } => Lane::Prompt,
+            | Self::Rebuild { .. }
+            | Self::Restored
+            | Self::Quarantined { .. } => Lane::Prompt,
             Self::Request(_)
             | Self::Abort { .. }
             | Self::Unchanged { .. }

@@ -3,9 +3,10 @@
 //! Faults are the simulator's; here stands what every operation means in a cluster.
 
 mod divergence;
+mod quarantine;
 
 use super::*;
-use crate::agent::effects::{DivergedData, Lease, ToPeer};
+use crate::agent::effects::{DivergedData, Lease, Rejoin, ToPeer};
 use crate::agent::event::{Admission, EndCause, Fresh, JoinRequest};
 use crate::base::ids::LogIndex;
 use crate::base::limits::LOG_ENTRY_BYTES_MAX;
@@ -27,6 +28,7 @@ struct Node {
     snapshots: BTreeMap<LogIndex, (SnapshotMeta, State)>,
     ready: bool,
     diverged: Option<DivergedData>,
+    rejoin: Option<Rejoin>,
     fatal: Option<String>,
 }
 
@@ -61,6 +63,7 @@ fn agent(schema: &Arc<Schema>, id: u64, voters: &[u64], participants: Vec<Regist
         address: format!("192.0.2.{id}:4000"),
         cluster: ClusterId(1),
         lineage: Lineage(1),
+        rejoin_secret: [9; 16],
         datastores: Datastores::new(RunningAccess::ReadWrite, Presence::On, Presence::Off).unwrap(),
         sessions_max: 8,
         initial: None,
@@ -108,6 +111,7 @@ impl Cluster {
             snapshots: BTreeMap::new(),
             ready: false,
             diverged: None,
+            rejoin: None,
             fatal: None,
         };
         self.nodes.insert(id, node);
@@ -159,6 +163,7 @@ impl Cluster {
             node.view = effects.view.or(node.view.take());
             node.lease = effects.lease.unwrap_or(node.lease);
             node.diverged = effects.diverged.or(node.diverged.take());
+            node.rejoin = effects.rejoin.or(node.rejoin.take());
             node.fatal = effects.fatal.or(node.fatal.take());
             if let Some(number) = last {
                 node.agent.persisted(number);

@@ -192,6 +192,7 @@ fn the_model_knows_every_word() {
         NodePhase::Ready,
         NodePhase::Stale,
         NodePhase::Diverged,
+        NodePhase::Quarantined,
         NodePhase::Stopped,
     ];
     for word in phases.map(phase).into_iter().chain(Policy::ALL.map(Policy::name)) {

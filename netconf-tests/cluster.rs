@@ -1,11 +1,13 @@
 //! Clusters of real processes, over the wire: what one member does holds on all, whoever of them dies.
 
+mod bulk;
 mod joining;
 mod load;
 mod participants;
 mod partition;
 mod policies;
 mod reads;
+mod restored;
 
 use crate::support::cluster::Cluster;
 use crate::support::eventually;

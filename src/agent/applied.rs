@@ -14,7 +14,7 @@ use crate::yang::tree::Tree;
 impl Agent {
     /// Applies a durable entry, unless one before it could not be.
     pub(super) fn apply_committed(&mut self, now: Now, committed: &Committed) {
-        if self.phase == Phase::Stopped {
+        if !self.takes_part() || self.holds_back(committed) {
             return;
         }
         let position = Position { index: committed.index, term: committed.term };
@@ -27,7 +27,7 @@ impl Agent {
             }
             CommittedEntry::Empty => {}
         }
-        if self.phase == Phase::Stopped {
+        if !self.takes_part() || self.holds_back(committed) {
             return;
         }
         self.applied = committed.index;
@@ -52,6 +52,7 @@ impl Agent {
             return self.give_up("a snapshot was installed that has not arrived".to_owned());
         };
         let before = std::mem::replace(&mut self.state, state);
+        let is_rebuilt = self.is_rebuilt(now);
         self.applied = meta.position.index;
         self.applied_term = meta.position.term;
         self.node.advance_applied(meta.position.index);
@@ -71,7 +72,7 @@ impl Agent {
             let changed_data = self.state.outcomes.contains_key(&txid);
             self.committed(now, txid, meta.position.index, changed_data);
         }
-        if self.phase == Phase::Ready && before.revision != self.state.revision {
+        if self.phase == Phase::Ready && (is_rebuilt || before.revision != self.state.revision) {
             self.start_participants();
         }
         self.look_after_own_record(now);
@@ -111,6 +112,7 @@ impl Agent {
                     let knowledge = Knowledge {
                         schema: &self.parameters.schema,
                         result: None,
+                        settled: self.settled.take(),
                         rules: self.parameters.rules,
                     };
                     let (state, applied) = apply(&self.state, position, &entry, knowledge);
@@ -125,9 +127,12 @@ impl Agent {
             Applied::Void | Applied::Known => {
                 tracing::debug!(index = position.index.0, "an entry had no effect");
             }
-            Applied::Diverged { stated, found } => {
+            Applied::Diverged { stated, found } if self.peers.alone => {
                 let why = format!("it states digest {stated}, and makes {found}");
                 self.stop(position.index, &why);
+            }
+            Applied::Diverged { stated, found } => {
+                self.diverge(now, position.index, (stated, found));
             }
             Applied::Unreadable(reason) => {
                 self.stop(position.index, &format!("it does not fit the models: {reason}"));

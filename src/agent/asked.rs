@@ -2,6 +2,7 @@
 
 use super::Agent;
 use crate::base::ids::{LogIndex, Revision, SessionKey, TxId};
+use crate::base::limits::LOG_ENTRY_BYTES_MAX;
 use crate::datastore::candidate::Candidate;
 use crate::datastore::edit::Edit;
 use crate::replication::entry::RequestHead;
@@ -55,6 +56,11 @@ impl Content {
     pub(super) fn of(change: Change) -> Self {
         Self::Change(Arc::new(change))
     }
+}
+
+/// Whether a request is certain to be more than one transaction may change: the leader need not be asked.
+pub(super) fn is_too_big(request: &TxRequest) -> bool {
+    matches!(&request.body, RequestBody::Candidate(change) if change.diff.len() > LOG_ENTRY_BYTES_MAX)
 }
 
 /// What running becomes.

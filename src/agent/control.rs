@@ -29,7 +29,7 @@ struct Arrival {
 }
 
 /// Of a token's secret: what the log knows of it.
-fn token_digest(secret: &[u8; 16]) -> Digest {
+pub(super) fn token_digest(secret: &[u8; 16]) -> Digest {
     Digest(sha2::Sha256::digest(secret).into())
 }
 

@@ -1,9 +1,9 @@
 //! What a leader decides by itself, and what every node looks after (PROTOCOL L8, N2).
 
+use super::Agent;
 use super::asked::{Asked, Change, Content};
 use super::effects::ToPeer;
 use super::origin::Order;
-use super::{Agent, Phase};
 use crate::base::ids::{LogIndex, SessionKey};
 use crate::base::limits::{LOG_TAIL_ENTRIES, START_WAIT_MS};
 use crate::base::time::{Now, Timestamp};
@@ -14,7 +14,7 @@ use smol_str::SmolStr;
 impl Agent {
     /// To be called after each event: cheap when there is nothing to do.
     pub(super) fn duties(&mut self, now: Now) {
-        if self.phase == Phase::Stopped {
+        if !self.takes_part() {
             return;
         }
         self.end_leftovers(now);

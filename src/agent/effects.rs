@@ -3,12 +3,14 @@
 
 use super::event::{Answer, End, ReplyTo};
 use crate::api::hook::HookCall;
-use crate::base::ids::{Incarnation, LogIndex};
+use crate::base::ids::{Digest, Incarnation, LogIndex, Revision};
 use crate::base::time::Timestamp;
+use crate::base::token::JoinToken;
 use crate::netconf::state::View;
 use crate::raft::{LogWrite, ReadyNumber, WaitForSync};
 use crate::replication::message::PeerMessage;
 use crate::replication::state::Authority;
+use crate::yang::tree::Tree;
 use std::sync::Arc;
 
 /// A message to another member.
@@ -67,10 +69,33 @@ pub(crate) struct Effects {
     pub(crate) ends: Vec<End>,
     /// NETCONF may open.
     pub(crate) ready: bool,
+    /// The data of a member that diverged, to be kept for whoever looks for the reason.
+    pub(crate) diverged: Option<DivergedData>,
+    /// To be remembered on the disk before anything leaves: how this node joins again.
+    pub(crate) rejoin: Option<Rejoin>,
     /// The agent cannot go on: what to tell the operator.
     pub(crate) fatal: Option<String>,
     /// That is because it is no member any more: a new start would change nothing.
     pub(crate) removed: bool,
+}
+
+/// How a quarantined node gets another seat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rejoin {
+    pub(crate) token: JoinToken,
+    /// `host:port` of the peer listeners of the other members.
+    pub(crate) members: Vec<String>,
+}
+
+/// Data that are not those that a log entry states.
+#[derive(Debug)]
+pub(crate) struct DivergedData {
+    pub(crate) index: LogIndex,
+    /// What the data are.
+    pub(crate) revision: Revision,
+    pub(crate) stated: Digest,
+    pub(crate) found: Digest,
+    pub(crate) running: Tree,
 }
 
 /// How long a reader may trust the view (PROTOCOL M2).

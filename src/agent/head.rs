@@ -65,7 +65,7 @@ pub(super) enum NotProposed {
     NoLeader,
     #[error("the log does not take entries now: {0}")]
     Refused(String),
-    #[error("the change is more than {LOG_ENTRY_BYTES_MAX} bytes")]
+    #[error("one transaction may change at most {LOG_ENTRY_BYTES_MAX} bytes: make several of it")]
     TooBig,
     #[error("what the entry states does not hold on the head")]
     Void,
@@ -124,8 +124,12 @@ impl Agent {
         let entry = Entry { term, body };
         let next = LogIndex(self.node.last_index().0.saturating_add(1));
         let expected = Position { index: next, term };
-        let knowledge =
-            Knowledge { schema: &self.parameters.schema, result, rules: self.parameters.rules };
+        let knowledge = Knowledge {
+            schema: &self.parameters.schema,
+            result,
+            settled: None,
+            rules: self.parameters.rules,
+        };
         let (after, applied) = apply(state, expected, &entry, knowledge);
         if !matches!(applied, Applied::Done(_)) {
             return Err(NotProposed::Void);

@@ -11,6 +11,7 @@ mod applied;
 mod asked;
 mod candidate;
 mod control;
+mod divergence;
 mod duties;
 mod fault;
 mod head;
@@ -21,6 +22,7 @@ mod leading;
 mod member;
 mod origin;
 mod peers;
+mod quarantine;
 mod reads;
 mod requests;
 mod sessions;
@@ -43,11 +45,12 @@ use crate::base::time::{Now, Timestamp};
 use crate::datastore::edit::Edit;
 use crate::datastore::store::Datastores;
 use crate::netconf::state::SessionState;
-use crate::raft::{Delivery, LogPosition, Ready, ReadyNumber, SnapshotMeta, StepError};
+use crate::raft::{Delivery, LogPosition, Payload, Ready, ReadyNumber, SnapshotMeta, StepError};
 use crate::replication::message::PeerMessage;
 use crate::replication::state::State;
 use crate::yang::schema::Schema;
 use candidate::NodeCandidate;
+use divergence::{Claim, Divergence};
 use effects::{Effects, Persist};
 use event::{Answer, ReplyTo, SessionEvent};
 use head::Head;
@@ -74,6 +77,8 @@ pub(crate) struct Parameters {
     pub(crate) name: String,
     /// `host:port` at which other members reach this one; empty if it is where the members know it to be.
     pub(crate) address: String,
+    /// Of the token with which this node joins again, should it be quarantined.
+    pub(crate) rejoin_secret: [u8; 16],
     pub(crate) datastores: Datastores,
     pub(crate) sessions_max: usize,
     /// Milliseconds of silence after which, if this node leads, what a member's sessions hold is released.
@@ -101,6 +106,8 @@ enum Phase {
     /// Its own `NodeUp` is on the way, then what a restart ends, then the initial content.
     Starting,
     Ready,
+    /// Its disk is an older copy: it takes no part any more, and asks for another seat.
+    Quarantined,
     /// The log or the models do not let it go on. Nothing is applied or decided any more.
     Stopped,
 }
@@ -141,6 +148,18 @@ pub(crate) struct Agent {
     token_secrets: BTreeMap<Digest, [u8; 16]>,
     /// When the pending confirmed commit was applied here (its timer), by its generation.
     confirmed_since: Option<(LogIndex, Timestamp)>,
+    /// The data of this member are not what the log states.
+    divergence: Option<Divergence>,
+    /// Other members whose data are not.
+    claims: BTreeMap<Incarnation, (Claim, Timestamp)>,
+    /// When this member last took the data of the others.
+    rebuilt_at: Option<Timestamp>,
+    /// When a quarantined member says so again.
+    say_quarantined_at: Timestamp,
+    /// What a majority went on with last.
+    passed: Option<Claim>,
+    /// The digest with which a majority goes on, for the entry that is applied next.
+    settled: Option<Digest>,
     /// A snapshot that has arrived and is to replace the state.
     incoming: Option<(SnapshotMeta, State)>,
     storage: StorageSpace,
@@ -190,6 +209,12 @@ impl Agent {
             next_seq: 1,
             token_secrets: BTreeMap::new(),
             confirmed_since: None,
+            divergence: None,
+            claims: BTreeMap::new(),
+            rebuilt_at: None,
+            say_quarantined_at: Timestamp::default(),
+            passed: None,
+            settled: None,
             incoming: None,
             storage: StorageSpace::Enough,
             strain: Strain::new(),
@@ -214,6 +239,9 @@ impl Agent {
 
     /// Takes in what a session wants. The answer comes with the effects of this step or of a later one.
     pub(crate) fn step(&mut self, now: Now, reply: ReplyTo, event: SessionEvent) {
+        if self.phase == Phase::Quarantined {
+            return self.step_quarantined(now, reply, event);
+        }
         match event {
             SessionEvent::Open(client) => self.open_session(now, reply, client),
             SessionEvent::Request { session, message_id, request, transaction } => {
@@ -235,11 +263,18 @@ impl Agent {
 
     /// Takes in a message of the member that the connection is authenticated for.
     pub(crate) fn peer(&mut self, now: Now, from: Incarnation, message: PeerMessage) {
-        if self.phase == Phase::Stopped {
+        if self.phase == Phase::Quarantined && message == PeerMessage::Removed {
+            return self.give_up(
+                "its seat is given up: start it again, and it joins by itself".to_owned(),
+            );
+        }
+        if !self.takes_part() {
             return;
         }
         match message {
-            PeerMessage::Consensus { frame, .. } => self.consensus_came(from, &frame),
+            PeerMessage::Consensus { frame, large, .. } => {
+                self.consensus_came(from, &frame, large);
+            }
             PeerMessage::Hello { boot, you_acked, .. } => self.heard_hello(from, boot, you_acked),
             PeerMessage::Keepalive(keepalive) => self.heard_keepalive(now, from, &keepalive),
             PeerMessage::KeepaliveOk(ok) => self.heard_keepalive_ok(now, &ok),
@@ -269,17 +304,26 @@ impl Agent {
             PeerMessage::Removed => self.was_removed(now),
             PeerMessage::SessionQuery { session } => self.session_queried(from, session),
             PeerMessage::SessionIs { session, open } => self.session_is(now, from, session, open),
+            PeerMessage::Working => self.node.is_at_work(from),
+            PeerMessage::Diverged { index, found } => {
+                self.heard_divergence(now, from, Claim { index, found });
+            }
+            PeerMessage::Rebuild { index } => self.may_rebuild(now, from, index),
+            PeerMessage::Restored => {
+                self.quarantine(
+                    "the log knows a later life of this member: its disk is an older copy",
+                );
+            }
+            PeerMessage::Quarantined { token } => self.replace_member(now, from, token),
         }
         self.look_around(now);
     }
 
-    fn consensus_came(&mut self, from: Incarnation, frame: &[u8]) {
-        match self.node.step(from, frame) {
+    fn consensus_came(&mut self, from: Incarnation, frame: &[u8], large: Vec<Payload>) {
+        match self.node.step(from, frame, large) {
             Ok(()) => {}
             Err(error @ (StepError::LogLost { .. } | StepError::CommittedConflict { .. })) => {
-                self.give_up(format!(
-                    "{error}. Remove this member from the cluster and let it join again with an empty data directory"
-                ));
+                self.quarantine(&error.to_string());
             }
             Err(error) => tracing::debug!(%error, "a frame was dropped"),
         }
@@ -319,7 +363,7 @@ impl Agent {
         if newer {
             self.incoming = Some(snapshot);
         }
-        self.consensus_came(from, frame);
+        self.consensus_came(from, frame, Vec::new());
         self.look_around(now);
     }
 
@@ -347,6 +391,10 @@ impl Agent {
 
     /// Takes in that time has passed: to be called at `wake_at` or later.
     pub(crate) fn tick(&mut self, now: Now) {
+        if !self.takes_part() {
+            self.peers.ticked_to(now);
+            return self.say_quarantined(now);
+        }
         self.pass_time(now);
         self.slot_deadline(now);
         self.participant_deadline(now);
@@ -356,11 +404,15 @@ impl Agent {
         self.look_after_late_acks(now);
         self.look_after_kills(now);
         self.look_after_reads(now);
+        self.look_after_divergence(now);
         self.duties(now);
     }
 
     /// When `tick` has something to do.
     pub(crate) fn wake_at(&self, now: Now) -> Option<Timestamp> {
+        if !self.takes_part() {
+            return Some(self.say_quarantined_at);
+        }
         let due = [
             self.tick_due(),
             self.rollback_due(now),
@@ -378,7 +430,9 @@ impl Agent {
     pub(crate) fn take_effects(&mut self, now: Now) -> Effects {
         self.ask_read_index(now);
         self.ask_for_reads(now);
-        while let Some(ready) = self.node.ready() {
+        while self.takes_part()
+            && let Some(ready) = self.node.ready()
+        {
             self.take_ready(now, ready);
             self.look_around(now);
             self.lead_alone();
@@ -395,12 +449,13 @@ impl Agent {
             self.view_is_stale = false;
         }
         self.keep_up_peers(now);
+        self.say_quarantined(now);
         std::mem::take(&mut self.effects)
     }
 
     /// The only member elects itself: at the start, or because the others that the log began with are gone.
     fn lead_alone(&mut self) {
-        if self.peers.alone && self.node.leader().is_none() && self.phase != Phase::Stopped {
+        if self.peers.alone && self.node.leader().is_none() && self.takes_part() {
             self.node.campaign();
         }
     }

@@ -1,9 +1,10 @@
 //! What this node's sessions and the node itself ask: given to whoever leads, again and again, until the log or the
 //! leader says what became of it (PROTOCOL O1 to O3, N3).
 
-use super::asked::{Asked, Change, Content};
+use super::asked::{Asked, Change, Content, is_too_big};
 use super::effects::ToPeer;
 use super::event::{Answer, ReplyTo};
+use super::head::NotProposed;
 use super::leading::{Ack, Conclusion};
 use super::{Agent, fault};
 use crate::base::ids::{Incarnation, LogIndex, SessionKey, Term, TxId};
@@ -169,6 +170,7 @@ impl Agent {
             }
         }
         let Some(pending) = self.pending.get_mut(&txid) else { return };
+        let is_new = pending.term == Term(0);
         pending.term = term;
         pending.given = now.monotonic;
         let asked = pending.asked.clone();
@@ -177,6 +179,9 @@ impl Agent {
         } else if let Some(to) = leader
             && let Some(request) = asked.to_wire(self)
         {
+            if is_new && is_too_big(&request) {
+                return self.fail(now, txid, vec![fault::not_proposed(&NotProposed::TooBig)]);
+            }
             let message = PeerMessage::Request(Box::new(request));
             self.effects.sends.push(ToPeer { to, message });
         }

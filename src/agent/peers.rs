@@ -79,6 +79,11 @@ impl Peers {
         }
     }
 
+    /// Time has passed, without a meaning for consensus.
+    pub(super) fn ticked_to(&mut self, now: Now) {
+        self.ticked = now.monotonic;
+    }
+
     /// The member is connected, and this leader knows it.
     pub(super) fn contact_is_fresh(&self, member: Incarnation) -> bool {
         self.connected.contains(&member) && self.contacts.contains_key(&member)
@@ -101,6 +106,11 @@ impl Peers {
         self.contacts.iter().map(|(member, contact)| (*member, ago(contact))).collect()
     }
 
+    /// What it was last known to have applied, as far as this leader knows.
+    pub(super) fn applied_by(&self, member: Incarnation) -> LogIndex {
+        self.contacts.get(&member).map(|contact| contact.applied).unwrap_or_default()
+    }
+
     /// When its last keepalive came, as far as this leader knows.
     pub(super) fn heard_at(&self, member: Incarnation) -> Option<Timestamp> {
         self.contacts.get(&member).map(|contact| contact.heard)
@@ -115,16 +125,17 @@ fn out_of_reach(leased: Timestamp) -> Timestamp {
 impl Agent {
     /// Sends a message of consensus.
     pub(super) fn consensus(&mut self, outgoing: Outgoing, early: bool) {
-        let Outgoing { to, kind, frame } = outgoing;
+        let Outgoing { to, kind, frame, large } = outgoing;
         let lane = match kind {
             MessageKind::Snapshot(index) => {
                 let send = super::effects::SendSnapshot { to, index, frame };
                 return self.effects.snapshots.push(send);
             }
-            MessageKind::Heartbeat | MessageKind::Election => Lane::Prompt,
-            MessageKind::Append | MessageKind::Other => Lane::Bulk,
+            // An answer does not wait behind what this member has to send.
+            MessageKind::Heartbeat | MessageKind::Election | MessageKind::Other => Lane::Prompt,
+            MessageKind::Append => Lane::Bulk,
         };
-        let message = PeerMessage::Consensus { frame, lane };
+        let message = PeerMessage::Consensus { frame, lane, large };
         let queue = if early { &mut self.effects.early } else { &mut self.effects.sends };
         queue.push(ToPeer { to, message });
     }
@@ -189,21 +200,24 @@ impl Agent {
         });
         if restored {
             tracing::error!(peer = peer.0, "a member runs from an older copy of its disk");
+            self.effects.sends.push(ToPeer { to: peer, message: PeerMessage::Restored });
         }
         // What only a deposed leader believes was cut off by the next one.
         let is_current = you_acked.term >= self.node.term();
         if is_current && you_acked.index > self.node.last_index() {
             let (acked, last) = (you_acked.index, self.node.last_index());
-            self.give_up(format!(
-                "this member acknowledged log entry {acked} and has only {last}: its disk was replaced or restored. \
-                 Remove it from the cluster and let it join again with an empty data directory"
+            self.quarantine(&format!(
+                "this member acknowledged log entry {acked} and has only {last}: its disk was replaced or restored"
             ));
         }
     }
 
     /// Asks the leader for a lease, and tells it how far this member is.
     fn keep_alive(&mut self, now: Now) {
-        if self.peers.alone || self.phase != Phase::Ready || now.monotonic < self.peers.keepalive_at
+        if self.peers.alone
+            || self.phase != Phase::Ready
+            || self.divergence.is_some()
+            || now.monotonic < self.peers.keepalive_at
         {
             return;
         }
@@ -264,6 +278,8 @@ impl Agent {
             at: now.monotonic,
         };
         self.effects.sends.push(ToPeer { to: from, message: PeerMessage::KeepaliveOk(answer) });
+        // One whose data diverged says nothing of the kind.
+        self.claims.remove(&from);
         self.look_after_acks(now);
     }
 
@@ -312,7 +328,7 @@ impl Agent {
 
     /// Until when this node's view may be read.
     fn lease(&self, now: Now) -> Lease {
-        if self.phase != Phase::Ready {
+        if self.phase != Phase::Ready || self.divergence.is_some() {
             return Lease::Until(Timestamp::default());
         }
         if self.peers.alone {

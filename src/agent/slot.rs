@@ -183,7 +183,9 @@ impl Agent {
         }
         let own = self.parameters.incarnation;
         let away = head.members.iter().find(|member| {
-            member.incarnation != own && !self.peers.contact_is_fresh(member.incarnation)
+            member.incarnation != own
+                && (!self.peers.contact_is_fresh(member.incarnation)
+                    || self.claims.contains_key(&member.incarnation))
         });
         away.map_or(Ok(()), |member| Err(fault::member_unreachable(&member.name)))
     }
@@ -421,7 +423,8 @@ impl Agent {
     }
 
     fn is_in_reach(&self, member: Incarnation) -> bool {
-        member == self.parameters.incarnation || self.peers.connected().contains(&member)
+        member == self.parameters.incarnation
+            || self.peers.connected().contains(&member) && !self.claims.contains_key(&member)
     }
 
     /// The connection to a member that is being asked is new, or gone: the question or the answer may be lost.

@@ -89,8 +89,10 @@ impl Agent {
             Phase::Recovering if self.node.leader().is_some() => NodePhase::Syncing,
             Phase::Recovering => NodePhase::Recovering,
             Phase::Starting => NodePhase::Subscribers,
+            Phase::Ready if self.divergence.is_some() => NodePhase::Diverged,
             Phase::Ready if self.leaderless_since.is_some() => NodePhase::Stale,
             Phase::Ready => NodePhase::Ready,
+            Phase::Quarantined => NodePhase::Quarantined,
             Phase::Stopped => NodePhase::Stopped,
         }
     }

@@ -40,8 +40,9 @@ pub(crate) const AGENT_QUEUE_MAX: usize = 4096;
 pub(crate) const AGENT_BATCH_MAX: usize = 512;
 /// Bytes of one log record.
 pub(crate) const LOG_RECORD_BYTES_MAX: usize = 1 << 30;
-/// Bytes of one log entry, so that a record has room for it. A larger change is refused.
-pub(crate) const LOG_ENTRY_BYTES_MAX: usize = LOG_RECORD_BYTES_MAX - (1 << 20);
+/// Bytes of one log entry: what one transaction may change. A larger one is refused (`too-big`). Low where it is tested.
+pub(crate) const LOG_ENTRY_BYTES_MAX: usize =
+    if cfg!(any(test, feature = "sim")) { 1 << 20 } else { 256 << 20 };
 /// Bytes of a preallocated segment of the log. A longer record has a segment of its own.
 pub(crate) const LOG_SEGMENT_BYTES: u64 = 16 << 20;
 /// Bytes of log after which a snapshot is taken.
@@ -85,6 +86,10 @@ pub(crate) const SESSION_ID_BLOCK: u32 = 1 << 10;
 pub(crate) const REPLY_CHUNK_BYTES: usize = 63 << 10;
 /// Bytes of entries in one message between members; a longer entry has a message of its own.
 pub(crate) const RAFT_MESSAGE_BYTES: u64 = 1 << 20;
+/// Bytes of a log entry beyond which it travels beside the messages of consensus (PROTOCOL F12). Low where it is tested,
+/// so that both ways are.
+pub(crate) const RAFT_LARGE_BYTES: usize =
+    if cfg!(any(test, feature = "sim")) { 256 } else { 1 << 20 };
 /// Messages with entries that are on their way to one member.
 pub(crate) const RAFT_INFLIGHT_MESSAGES_MAX: usize = 256;
 /// Bytes of entries that a leader holds uncommitted; proposals are dropped beyond. One entry is always taken.
@@ -118,8 +123,12 @@ pub(crate) const PASSWORD_BYTES_MAX: usize = 1024;
 pub(crate) const OPERATOR_FILE_BYTES_MAX: u64 = 1 << 20;
 /// Bytes of a message between members in the prompt lane.
 pub(crate) const PEER_PROMPT_BYTES_MAX: usize = 1 << 20;
-/// Bytes of a message between members in the bulk lane: a log entry and what is around it.
+/// Bytes of a message between members in the bulk lane: a request and what is around it.
 pub(crate) const PEER_BULK_BYTES_MAX: usize = LOG_RECORD_BYTES_MAX;
+/// Bytes of long log entries of one member that have come and wait for the agent; reading from it stops beyond.
+pub(crate) const PEER_LARGE_BYTES_MAX: usize = 256 << 20;
+/// Bytes of a message from which on it is decoded beside the lane that it came in.
+pub(crate) const PEER_LONG_MESSAGE_BYTES: usize = 1 << 20;
 /// Bytes of the first frame of a connection between members, and of each frame of one with a node that joins.
 pub(crate) const PEER_OPENING_BYTES_MAX: usize = 64 << 10;
 /// Bytes that wait to be sent to one member in the prompt lane; messages are dropped beyond. One is always taken.
@@ -132,6 +141,14 @@ pub(crate) const PEER_PROMPT_EVENTS_MAX: usize = 4096;
 pub(crate) const PEER_BULK_EVENTS_MAX: usize = 64;
 /// Milliseconds after which a connection between members says that it lives, if there was nothing else to say.
 pub(crate) const PEER_PING_MS: u64 = 250;
+/// Milliseconds without a message after which a member says that its agent is at work, if it is: an election timeout has
+/// several of them.
+pub(crate) const PEER_WORKING_MS: u64 = 50;
+/// Milliseconds for which an agent that computes without a pause is taken for alive.
+pub(crate) const AGENT_WORK_MS_MAX: u64 = 10_000;
+/// Milliseconds that a disk may take for a MiB of the log, before the agent that waits for it is not taken for alive any
+/// more. What is less than a MiB takes no time: a leader whose disk hangs is to be replaced.
+pub(crate) const DISK_MS_PER_MIB: u64 = 64;
 /// Milliseconds of silence after which a member is lost: three of the longest election timeouts.
 pub(crate) const PEER_SILENCE_MS: u64 = 1_500;
 /// Milliseconds that a write to a member may make no progress: its agent may wait for a slow disk.
@@ -190,6 +207,16 @@ pub(crate) const SLOW_THREAD_MS: u64 = 100;
 pub(crate) const LEAD_AT_LEAST_MS: u64 = 10_000;
 /// Milliseconds for which participants stay prepared without a decision.
 pub(crate) const PREPARE_LEASE_MS: u64 = 60_000;
+/// Milliseconds after which a member whose data diverged says so again.
+pub(crate) const DIVERGED_AGAIN_MS: u64 = 1_000;
+/// Milliseconds for which it counts that a member said so.
+pub(crate) const DIVERGED_COUNTS_MS: u64 = 3_000;
+/// Milliseconds between two times that a member whose data diverge again and again takes those of the others.
+pub(crate) const REBUILD_PAUSE_MS: u64 = 10_000;
+/// Milliseconds after which a quarantined member asks again for another seat.
+pub(crate) const QUARANTINED_AGAIN_MS: u64 = 1_000;
+/// Files with the data of a member that diverged; the oldest go.
+pub(crate) const DIVERGED_FILES_MAX: usize = 2;
 /// Milliseconds that a new leader waits to hear how old a confirmed commit is.
 pub(crate) const START_WAIT_MS: u64 = 5_000;
 /// Bytes of changes by which the kept revisions of running differ from each other.

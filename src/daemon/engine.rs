@@ -3,7 +3,9 @@
 //! Questions are taken in batches: everything that has arrived is decided, then one durable write serves it all, then
 //! the answers leave. While the disk works, the next batch gathers.
 
+use super::diverged;
 use super::participants::Participants;
+use super::rejoin;
 use super::spare::SpareSegments;
 use crate::agent::effects::{Effects, Lease};
 use crate::agent::event::{Answer, End, ReplyTo};
@@ -33,6 +35,9 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 /// Milliseconds after a snapshot failed until the next is tried.
 const SNAPSHOT_RETRY_MS: u64 = 10_000;
+
+/// Writes of fewer bytes tell how fast the disk is.
+const SMALL_WRITE_BYTES: u64 = 1 << 20;
 
 /// Why the engine ended, other than by request.
 #[derive(Debug, thiserror::Error)]
@@ -186,7 +191,9 @@ impl Engine {
         self.agent.start(now());
         self.carry_out()?;
         loop {
+            self.peers.work().rests();
             let batch = self.wait(&mut inbox).await;
+            self.peers.work().computes();
             let now = now();
             self.look_for_space();
             if let Some(ended) = batch.snapshot {
@@ -220,7 +227,10 @@ impl Engine {
     /// Takes in what happened between members. Gives the index of a snapshot that has come.
     fn peer_event(&mut self, now: Now, event: PeerEvent) -> Option<LogIndex> {
         match event {
-            PeerEvent::Message { from, message } => self.agent.peer(now, from, message),
+            PeerEvent::Message { from, message, room } => {
+                self.agent.peer(now, from, message);
+                drop(room);
+            }
             PeerEvent::Connected(peer) => self.agent.peer_connected(now, peer),
             PeerEvent::Lost(peer) => self.agent.peer_lost(now, peer),
             PeerEvent::SnapshotArrived(arrived) => {
@@ -297,6 +307,9 @@ impl Engine {
     fn persist(&mut self, effects: &Effects) -> Result<bool, EngineError> {
         let Some(last) = effects.persist.last() else { return Ok(false) };
         let mut sync = WaitForSync::No;
+        let entries = effects.persist.iter().flat_map(|persist| &persist.write.entries);
+        let bytes: u64 = entries.map(|entry| u64_of(entry.data.len())).sum();
+        self.peers.work().writes(bytes);
         for persist in &effects.persist {
             self.log.append(&persist.write)?;
             if persist.sync == WaitForSync::Yes {
@@ -304,8 +317,14 @@ impl Engine {
             }
         }
         if sync == WaitForSync::Yes {
+            let began = clock::now();
             self.flush()?;
+            // To write much takes long on any disk.
+            if bytes < SMALL_WRITE_BYTES {
+                self.agent.measured(Measured::Write(clock::now().ms_since(began)));
+            }
         }
+        self.peers.work().computes();
         self.agent.persisted(last.number);
         Ok(true)
     }
@@ -314,8 +333,14 @@ impl Engine {
         if let Some(view) = effects.view {
             self.views.send_replace(view);
         }
+        if let Some(rejoin) = effects.rejoin {
+            rejoin::write(&*self.disk, &rejoin)?;
+        }
         if let Some(lease) = effects.lease {
             self.lease.publish(lease);
+        }
+        if let Some(data) = effects.diverged {
+            diverged::keep(data, Arc::clone(&self.disk), Arc::clone(&self.schema));
         }
         for call in effects.hooks {
             self.participants.call(call);
@@ -366,10 +391,7 @@ impl Engine {
     /// One durable write for everything appended. A full disk takes the reserve, and from then on writers are refused
     /// until there is space again.
     fn flush(&mut self) -> Result<(), EngineError> {
-        let began = clock::now();
-        let flushed = self.log.flush();
-        self.agent.measured(Measured::Write(clock::now().ms_since(began)));
-        match flushed {
+        match self.log.flush() {
             Ok(()) => Ok(()),
             Err(LogError::NoSpace) => {
                 let released = Reserve::default().release(&*self.disk)?;
@@ -405,7 +427,8 @@ impl Engine {
     /// Takes a snapshot in the background when the log has grown enough, or a member needs one.
     fn snapshot_if_due(&mut self) -> Result<(), EngineError> {
         let due = self.snapshot_wanted || self.log.bytes() >= self.snapshot_at;
-        if !due || self.snapshot.is_some() || clock::now() < self.snapshot_not_before {
+        let may = self.agent.has_sound_data() && self.snapshot.is_none();
+        if !due || !may || clock::now() < self.snapshot_not_before {
             return Ok(());
         }
         let (meta, state) = self.agent.snapshot();
@@ -510,6 +533,10 @@ fn write_snapshot(
     }
     writer.finish()?;
     Ok(())
+}
+
+fn u64_of(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 fn now() -> Now {

@@ -2,8 +2,9 @@
 //! cluster that it joins.
 
 use super::configuration::{Configuration, Join, LocalData};
+use super::rejoin;
 use super::start::{FOUNDER, recovered_state};
-use crate::agent::effects::PeerAddress;
+use crate::agent::effects::{PeerAddress, Rejoin};
 use crate::base::ids::{Boot, ClusterId, Lineage, Revision};
 use crate::base::rules::Rules;
 use crate::base::token::JoinToken;
@@ -34,6 +35,8 @@ pub(super) struct Member {
     pub(super) credentials: Option<Credentials>,
     /// Other members, from the one that admitted this one.
     pub(super) others: Vec<PeerAddress>,
+    /// Of the token with which this node joins again, should it be quarantined.
+    pub(super) rejoin_secret: [u8; 16],
 }
 
 /// Where the node lives.
@@ -68,6 +71,11 @@ impl Place<'_> {
     /// If the directory cannot be used, or the cluster does not take the node in. Then what was there is still there.
     pub(super) fn begin(&self) -> anyhow::Result<Member> {
         let known = look(&**self.disk)?;
+        if let (Some((identity, _)), Some(rejoin)) = (&known, rejoin::read(&**self.disk)?)
+            && let Some(member) = self.join_again(&rejoin, identity)?
+        {
+            return Ok(member);
+        }
         match (known, &self.configuration.cluster.join) {
             (None, None) => found(&**self.disk),
             (Some((_, credentials)), None) => again(&**self.disk, credentials),
@@ -96,6 +104,23 @@ impl Place<'_> {
         }
     }
 
+    /// A node that was quarantined takes another seat. `None` if its old one is not given up yet: then it goes on as it
+    /// was, and is quarantined again as soon as it hears of the others.
+    fn join_again(&self, rejoin: &Rejoin, former: &Identity) -> anyhow::Result<Option<Member>> {
+        for address in &rejoin.members {
+            let wish = Join {
+                member: address.clone(),
+                token: Some(rejoin.token),
+                local_data: LocalData::Discard,
+            };
+            match self.join(&wish, Some(former)) {
+                Ok(member) => return Ok(Some(member)),
+                Err(error) => tracing::warn!(member = address, "{error:#}"),
+            }
+        }
+        Ok(None)
+    }
+
     /// Joins. What the directory holds stays until there is a seat.
     fn join(&self, wish: &Join, former: Option<&Identity>) -> anyhow::Result<Member> {
         let token = wish
@@ -116,13 +141,18 @@ impl Place<'_> {
         let Joined { credentials, identity, members } = joined;
         let disk = &**self.disk;
         write_credentials(disk, &credentials)?;
-        replace_file(disk, JOINED_WITH, digest_of(&token).as_bytes())?;
+        let rejoin = rejoin::read(disk)?;
+        if rejoin.is_none_or(|rejoin| rejoin.token != token) {
+            replace_file(disk, JOINED_WITH, digest_of(&token).as_bytes())?;
+        }
         erase(disk)?;
         // From here on the directory belongs to the new member.
         identity.write(disk)?;
+        rejoin::forget(disk)?;
         let (member, cluster) = (identity.incarnation.0, format!("{:032x}", identity.cluster.0));
         tracing::info!(member, cluster, others = members.len(), "joined; waiting for the state");
-        Ok(Member { identity, credentials: Some(credentials), others: members })
+        let credentials = Some(credentials);
+        Ok(Member { identity, credentials, others: members, rejoin_secret: secret()? })
     }
 
     /// Exports what the directory holds, if that is to be discarded.
@@ -162,8 +192,12 @@ impl Place<'_> {
                 continue;
             }
             let position = Position { index: entry.index, term: entry.term };
-            let knowledge =
-                Knowledge { schema: self.schema, result: None, rules: Rules::default() };
+            let knowledge = Knowledge {
+                schema: self.schema,
+                result: None,
+                settled: None,
+                rules: Rules::default(),
+            };
             let (next, applied) = apply(&state, position, &Entry::decode(&entry.data)?, knowledge);
             if let Applied::Diverged { .. } | Applied::Unreadable(_) = applied {
                 anyhow::bail!("log entry {} does not fit the models", entry.index);
@@ -213,6 +247,11 @@ fn export(disk: &dyn Disk, schema: &Arc<Schema>, state: &State) -> anyhow::Resul
     Ok(file)
 }
 
+fn secret() -> anyhow::Result<[u8; 16]> {
+    let wide = u128::from(random::number()?) << 64 | u128::from(random::number()?);
+    Ok(wide.to_le_bytes())
+}
+
 /// A new cluster of one.
 fn found(disk: &dyn Disk) -> anyhow::Result<Member> {
     let wide = || -> anyhow::Result<u128> {
@@ -226,7 +265,7 @@ fn found(disk: &dyn Disk) -> anyhow::Result<Member> {
         tree_seed: wide()?.to_le_bytes(),
     };
     identity.create(disk)?;
-    Ok(Member { identity, credentials: None, others: Vec::new() })
+    Ok(Member { identity, credentials: None, others: Vec::new(), rejoin_secret: secret()? })
 }
 
 /// A new life of the member.
@@ -242,5 +281,8 @@ fn again(disk: &dyn Disk, credentials: Option<Credentials>) -> anyhow::Result<Me
         started => started,
     };
     let identity = started?.context("the file identity is gone")?;
-    Ok(Member { identity, credentials, others: Vec::new() })
+    // The secret that the others may know already.
+    let remembered = rejoin::read(disk)?.map(|rejoin| rejoin.token.secret);
+    let rejoin_secret = remembered.map_or_else(secret, Ok)?;
+    Ok(Member { identity, credentials, others: Vec::new(), rejoin_secret })
 }

@@ -1,6 +1,7 @@
 //! The agent as a process: its configuration, its log, its listeners, how it starts and ends.
 
 pub(crate) mod configuration;
+mod diverged;
 pub(crate) mod embed;
 pub(crate) mod engine;
 pub(crate) mod listeners;
@@ -10,6 +11,7 @@ mod models;
 mod node;
 pub(crate) mod participants;
 pub(crate) mod readiness;
+mod rejoin;
 mod spare;
 pub(crate) mod start;
 pub(crate) mod users;

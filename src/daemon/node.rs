@@ -28,6 +28,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub(crate) struct Node {
     configuration: Configuration,
     runtime: Runtime,
+    /// That of the members' connections.
+    transport: Runtime,
     addresses: Addresses,
     sessions: Sessions,
     /// Resolves when NETCONF may open.
@@ -67,7 +69,13 @@ impl Node {
             start::start(configuration, &schema, participants, &runtime)?;
         let engine::Running { handle, ready, stop, ended } = running;
         let (hang_up, word) = shutdown::channel();
-        let peers = runtime.spawn(peers.serve(handle.clone(), word));
+        // A thread of its own: members are not to wait until a session has read or printed something long.
+        let transport = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("members")
+            .enable_all()
+            .build()?;
+        let peers = transport.spawn(peers.serve(handle.clone(), word));
         let (shutdown, word) = shutdown::channel();
         let (opened, is_open) = shutdown::channel();
         let sessions = listeners::sessions(configuration, handle, server, word.clone());
@@ -87,6 +95,7 @@ impl Node {
         Ok(Self {
             configuration: configuration.clone(),
             runtime,
+            transport,
             addresses,
             sessions,
             ready: Some(ready),
@@ -210,7 +219,9 @@ impl Node {
     /// # Errors
     /// If a task or the agent failed meanwhile.
     pub(crate) fn stop(self) -> anyhow::Result<()> {
-        let Self { runtime, opened, shutdown, serving, stop, ended, hang_up, peers, .. } = self;
+        let Self {
+            runtime, transport, opened, shutdown, serving, stop, ended, hang_up, peers, ..
+        } = self;
         shutdown.request();
         opened.request();
         for task in serving {
@@ -221,6 +232,7 @@ impl Node {
         runtime.block_on(ended).context("the agent's thread is gone")??;
         hang_up.request();
         runtime.block_on(peers)?;
+        drop(transport);
         Ok(())
     }
 }

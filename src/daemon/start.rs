@@ -62,7 +62,7 @@ pub(crate) fn start(
     let listener = runtime.block_on(listen(configuration, &*disk))?;
     let address = address(configuration, listener.as_ref());
     let place = Place { configuration, disk: &disk, schema, runtime, address: address.clone() };
-    let member::Member { identity, credentials, others } = place.begin()?;
+    let member::Member { identity, credentials, others, rejoin_secret } = place.begin()?;
     let Recovered { log, raft, .. } = recovered(configuration, &disk)?;
     anyhow::ensure!(
         credentials.is_some() || is_alone(&identity, &raft),
@@ -85,6 +85,7 @@ pub(crate) fn start(
         boot: identity.boot,
         name: configuration.cluster.name_or_default(),
         address,
+        rejoin_secret,
         cluster: identity.cluster,
         lineage: identity.lineage,
         datastores,

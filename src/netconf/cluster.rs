@@ -146,6 +146,8 @@ fn phase(phase: NodePhase) -> &'static str {
         NodePhase::Subscribers => "subscribers",
         NodePhase::Ready => "ready",
         NodePhase::Stale => "stale",
+        NodePhase::Diverged => "diverged",
+        NodePhase::Quarantined => "quarantined",
         NodePhase::Stopped => "stopped",
     }
 }

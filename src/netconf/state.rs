@@ -108,6 +108,10 @@ pub(crate) enum NodePhase {
     Ready,
     /// Without a leader: reads only, if at all.
     Stale,
+    /// Its data are not what the log states: it answers no reads and takes the data of the others.
+    Diverged,
+    /// Its disk is an older copy than it should have: it gives up its seat for another.
+    Quarantined,
     Stopped,
 }
 

@@ -4,7 +4,8 @@
 //! they do not follow the position which that message states.
 
 use crate::base::limits::RAFT_MESSAGE_BYTES;
-use raft::eraftpb::{Message, MessageType};
+use crate::raft::large;
+use raft::eraftpb::{Entry, Message, MessageType};
 use std::collections::BTreeMap;
 
 /// The messages in their order, with entries that follow each other in one message, as long as that is no longer than
@@ -45,8 +46,8 @@ fn follows(first: &Message, second: &Message) -> bool {
 }
 
 fn entry_bytes(message: &Message) -> u64 {
-    let bytes = message.entries.iter().map(|entry| entry.data.len());
-    u64::try_from(bytes.sum::<usize>()).unwrap_or(u64::MAX)
+    let bytes = |entry: &Entry| large::length(entry).unwrap_or(entry.data.len());
+    u64::try_from(message.entries.iter().map(bytes).sum::<usize>()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

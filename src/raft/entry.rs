@@ -17,6 +17,13 @@ impl From<Vec<u8>> for Payload {
     }
 }
 
+impl Payload {
+    /// Whether the two are one in memory.
+    pub(crate) fn is(&self, other: &Payload) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 impl Deref for Payload {
     type Target = [u8];
 

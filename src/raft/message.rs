@@ -4,7 +4,7 @@
 //! restored is a peer that is not correct, so whatever the crate would not survive is refused here.
 
 use crate::base::ids::{Incarnation, LogIndex, Term};
-use crate::raft::{ConfState, MembershipChange};
+use crate::raft::{ConfState, MembershipChange, Payload, large};
 use prost::Message as _;
 use raft::eraftpb::{Entry, EntryType, Message, MessageType};
 
@@ -20,6 +20,8 @@ pub(crate) struct Outgoing {
     pub(crate) kind: MessageKind,
     /// What the peer gives to `Node::step`.
     pub(crate) frame: Vec<u8>,
+    /// The bytes of its long entries, in their order: they travel beside the frame, and are given to `step` with it.
+    pub(crate) large: Vec<Payload>,
 }
 
 /// What a message is about.
@@ -92,7 +94,7 @@ pub(super) struct View<'a> {
 /// The message in a frame, if the crate can be trusted with it.
 pub(super) fn decode(
     from: Incarnation,
-    frame: &[u8],
+    (frame, large): (&[u8], &[Payload]),
     view: &View<'_>,
 ) -> Result<Message, StepError> {
     let malformed = |reason| StepError::Malformed { from, reason };
@@ -137,11 +139,12 @@ pub(super) fn decode(
     if !entries_belong && !message.entries.is_empty() {
         return Err(malformed("its kind has no entries"));
     }
+    check_large(&message, large).map_err(malformed)?;
     Ok(message)
 }
 
-/// The outgoing form of the crate's message.
-pub(super) fn encode(message: &Message) -> Outgoing {
+/// The outgoing form of the crate's message, with the bytes of its long entries.
+pub(super) fn encode(message: &Message, large: Vec<Payload>) -> Outgoing {
     let kind = match message.get_msg_type() {
         MessageType::MsgAppend => MessageKind::Append,
         MessageType::MsgSnapshot => {
@@ -164,7 +167,7 @@ pub(super) fn encode(message: &Message) -> Outgoing {
         | MessageType::MsgReadIndex
         | MessageType::MsgReadIndexResp => MessageKind::Other,
     };
-    Outgoing { to: Incarnation(message.to), kind, frame: message.encode_to_vec() }
+    Outgoing { to: Incarnation(message.to), kind, frame: message.encode_to_vec(), large }
 }
 
 fn check_range(message: &Message) -> Result<(), &'static str> {
@@ -232,7 +235,8 @@ fn check_append_response(message: &Message, view: &View<'_>) -> Result<(), &'sta
 }
 
 fn check_entry(entry: &Entry) -> Result<(), &'static str> {
-    if !entry.context.is_empty() || entry.sync_log {
+    let is_plain = entry.context.is_empty() || large::length(entry).is_some();
+    if !is_plain || entry.sync_log {
         return Err("an entry has fields that are not used");
     }
     match EntryType::from_i32(entry.entry_type) {
@@ -240,6 +244,15 @@ fn check_entry(entry: &Entry) -> Result<(), &'static str> {
         Some(EntryType::EntryConfChangeV2) => MembershipChange::decode(&entry.data).map(drop),
         Some(EntryType::EntryConfChange) | None => Err("an entry is of a kind that is not used"),
     }
+}
+
+/// Each long entry has its bytes beside the frame.
+fn check_large(message: &Message, large: &[Payload]) -> Result<(), &'static str> {
+    let stated = message.entries.iter().filter_map(large::length);
+    if !stated.eq(large.iter().map(|payload| payload.len())) {
+        return Err("the bytes beside it are not those of its entries");
+    }
+    Ok(())
 }
 
 fn check_heartbeat(message: &Message, view: &View<'_>) -> Result<(), StepError> {

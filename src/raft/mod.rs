@@ -7,6 +7,7 @@
 mod batch;
 mod election;
 mod entry;
+mod large;
 mod logger;
 mod membership;
 mod message;

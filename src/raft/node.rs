@@ -1,17 +1,20 @@
 //! One member's consensus state machine.
 
 use crate::base::ids::{Incarnation, LogIndex, Term};
+use crate::base::limits::RAFT_UNCOMMITTED_BYTES_MAX;
 use crate::raft::election::ElectionTimeouts;
+use crate::raft::large::{self, Large};
 use crate::raft::logger::logger;
 use crate::raft::message::{self, View};
 use crate::raft::ready::{Outstanding, ReadyNumber};
 use crate::raft::start::{NodeConfig, NodeError, check_recovered, crate_config};
 use crate::raft::store::Store;
 use crate::raft::{
-    ConfState, MembershipChange, MembershipError, RecoveredLog, SeatChange, SnapshotMeta, StepError,
+    ConfState, MembershipChange, MembershipError, Payload, RecoveredLog, SeatChange, SnapshotMeta,
+    StepError,
 };
 use raft::eraftpb::MessageType;
-use raft::{Changer, RawNode, SnapshotStatus};
+use raft::{Changer, RawNode, SnapshotStatus, StateRole};
 use std::collections::VecDeque;
 
 /// Why nothing was proposed. The log is unchanged.
@@ -65,6 +68,7 @@ pub(crate) enum Delivery {
 pub(crate) struct Node {
     pub(super) raw: RawNode<Store>,
     timeouts: ElectionTimeouts,
+    pub(super) large: Large,
     /// What was handed out and is not durable yet, in order.
     pub(super) outstanding: VecDeque<Outstanding>,
     /// The last `Ready` that is durable.
@@ -93,6 +97,7 @@ impl Node {
         let mut node = Node {
             raw,
             timeouts: ElectionTimeouts::new(config.election_ticks, config.seed),
+            large: Large::default(),
             outstanding: VecDeque::new(),
             persisted: ReadyNumber(0),
             promise: ReadyNumber(0),
@@ -134,13 +139,31 @@ impl Node {
         }
     }
 
+    /// The member is at work on something long: that is no reason to elect another leader, and none to stop leading.
+    pub(crate) fn is_at_work(&mut self, member: Incarnation) {
+        let raft = &mut self.raw.raft;
+        if raft.state == StateRole::Leader {
+            if let Some(peer) = raft.mut_prs().get_mut(member.0) {
+                peer.recent_active = true;
+            }
+        } else if raft.leader_id == member.0 {
+            raft.election_elapsed = 0;
+        }
+    }
+
     /// There is reason to believe that the leader is gone: this node stands for election soon, if it hears nothing.
     pub(crate) fn hurry(&mut self) {
         self.timeouts.hurry(&self.raw.raft);
     }
 
-    /// A frame of the member `from`, as its connection is authenticated (PROTOCOL F41).
-    pub(crate) fn step(&mut self, from: Incarnation, frame: &[u8]) -> Result<(), StepError> {
+    /// A frame of the member `from`, as its connection is authenticated (PROTOCOL F41), with the bytes of its long
+    /// entries.
+    pub(crate) fn step(
+        &mut self,
+        from: Incarnation,
+        frame: &[u8],
+        large: Vec<Payload>,
+    ) -> Result<(), StepError> {
         let log = &self.raw.raft.raft_log;
         let view = View {
             id: self.id(),
@@ -150,7 +173,7 @@ impl Node {
             committed: self.committed(),
             term_at: &|index| log.term(index).unwrap_or(0),
         };
-        let message = message::decode(from, frame, &view)?;
+        let message = message::decode(from, (frame, &large), &view)?;
         let without_seats = self.raw.store().conf_state().voters.is_empty();
         let begins_log = message.get_msg_type() == MessageType::MsgAppend && message.index == 0;
         if without_seats && begins_log {
@@ -159,6 +182,10 @@ impl Node {
         }
         if message.get_msg_type() == MessageType::MsgTimeoutNow && !self.log_is_durable() {
             return Ok(());
+        }
+        let entries = message.entries.iter().filter(|entry| large::length(entry).is_some());
+        for (entry, payload) in entries.zip(large) {
+            self.large.keep((LogIndex(entry.index), Term(entry.term)), payload);
         }
         let outcome = self.raw.step(message);
         self.renew_timeout();
@@ -175,10 +202,28 @@ impl Node {
         if !self.is_leader() || self.term() != term {
             return Err(ProposeError::NotLeader { term });
         }
+        if large::is_large(&data) {
+            return self.propose_large(term, data);
+        }
         match self.raw.propose(Vec::new(), data) {
             Ok(()) => Ok(self.last_index()),
             Err(_) => Err(ProposeError::Dropped),
         }
+    }
+
+    /// The same, where the crate is told nothing but the length. One is always taken.
+    fn propose_large(&mut self, term: Term, data: Vec<u8>) -> Result<LogIndex, ProposeError> {
+        let waiting =
+            self.large.bytes().saturating_add(self.raw.store().large_bytes_after(self.committed()));
+        let bytes = waiting.saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
+        if waiting > 0 && bytes > RAFT_UNCOMMITTED_BYTES_MAX {
+            return Err(ProposeError::Dropped);
+        }
+        let (context, length) = large::stand_in(&data);
+        self.raw.propose(context, length).map_err(|_dropped| ProposeError::Dropped)?;
+        let index = self.last_index();
+        self.large.keep((index, term), Payload::from(data));
+        Ok(index)
     }
 
     /// Appends a change of the members as leader of `term`, and gives its index. All that would let the crate put
@@ -299,6 +344,12 @@ impl Node {
             Delivery::Failed => SnapshotStatus::Failure,
         };
         self.raw.report_snapshot(member.0, status);
+    }
+
+    /// Asks the leader for a snapshot that takes the place of all that is here, although the logs agree. False if it
+    /// cannot be asked now; it may be tried again. Entries are not acknowledged until it has come.
+    pub(crate) fn request_snapshot(&mut self) -> bool {
+        self.raw.request_snapshot().is_ok()
     }
 
     /// A snapshot of this node is durable and may be sent to members that lag.

@@ -6,8 +6,8 @@ use crate::raft::{
     ConfState, EntryKind, HardState, LogEntry, LogPosition, LogWrite, MembershipChange, Node,
     Outgoing, Payload, SnapshotMeta,
 };
-use crate::raft::{batch, message};
-use raft::eraftpb::Entry;
+use crate::raft::{batch, large, message};
+use raft::eraftpb::{Entry, Message};
 
 /// The number of a `Ready`; rises by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -101,16 +101,22 @@ impl Node {
         let persist = LogWrite {
             hard_state,
             reset: snapshot.as_ref().map(|snapshot| snapshot.position),
-            entries: ready.take_entries().into_iter().map(entry_from_crate).collect(),
+            entries: self.whole(ready.take_entries()),
         };
         let at_once = batch::join_appends(ready.take_messages());
         let after_persist = batch::join_appends(ready.take_persisted_messages());
-        let committed = committed(ready.take_committed_entries());
+        let committed = ready.take_committed_entries();
         let read_states = ready.take_read_states().into_iter();
         let sync = if ready.must_sync() { WaitForSync::Yes } else { WaitForSync::No };
 
         self.take_into_store(&persist, snapshot.clone());
         self.raw.advance_append_async(ready);
+        let committed: Vec<Committed> =
+            self.whole(committed).into_iter().map(committed_entry).collect();
+        let outgoing =
+            |messages: Vec<Message>| messages.iter().filter_map(|it| self.outgoing(it)).collect();
+        let (at_once, after_persist) = (outgoing(at_once), outgoing(after_persist));
+        self.large.clear();
         self.note_handed_out(snapshot.as_ref(), &committed);
         self.outstanding.push_back(Outstanding { number, sync });
         self.skip_what_need_not_wait();
@@ -119,8 +125,8 @@ impl Node {
             number,
             sync,
             persist,
-            messages: at_once.iter().map(message::encode).collect(),
-            persisted_messages: after_persist.iter().map(message::encode).collect(),
+            messages: at_once,
+            persisted_messages: after_persist,
             snapshot,
             committed,
             read_states: read_states
@@ -152,6 +158,29 @@ impl Node {
         assert!(index <= self.handed_out, "an entry is applied that was never given out");
         self.applied = self.applied.max(index);
         self.report_applied();
+    }
+
+    /// Entries of the crate with all their bytes.
+    fn whole(&self, entries: Vec<Entry>) -> Vec<LogEntry> {
+        let whole = |entry: Entry| {
+            let payload = large::length(&entry).map(|_| self.payload_of(&entry));
+            // Invariant: what the crate took was kept in `large`, or has come to the store from there.
+            assert!(payload != Some(None), "the bytes of entry {} are missing", entry.index);
+            entry_from_crate(entry, payload.flatten())
+        };
+        entries.into_iter().map(whole).collect()
+    }
+
+    /// A message with the bytes of its long entries; none if the log has replaced one of them meanwhile.
+    fn outgoing(&self, message: &Message) -> Option<Outgoing> {
+        let entries = message.entries.iter().filter(|entry| large::length(entry).is_some());
+        let large = entries.map(|entry| self.payload_of(entry)).collect::<Option<_>>()?;
+        Some(message::encode(message, large))
+    }
+
+    fn payload_of(&self, entry: &Entry) -> Option<Payload> {
+        let place = (LogIndex(entry.index), Term(entry.term));
+        self.large.get(place).or_else(|| self.raw.store().payload(place))
     }
 
     /// Whether `state` has a term or vote that the disk does not have yet.
@@ -226,10 +255,6 @@ fn snapshot_meta(ready: &raft::Ready) -> Option<SnapshotMeta> {
         position: LogPosition { index: LogIndex(meta.index), term: Term(meta.term) },
         conf_state: ConfState::from_crate(meta.get_conf_state()),
     })
-}
-
-fn committed(entries: Vec<Entry>) -> Vec<Committed> {
-    entries.into_iter().map(entry_from_crate).map(committed_entry).collect()
 }
 
 fn committed_entry(entry: LogEntry) -> Committed {

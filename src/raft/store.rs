@@ -1,6 +1,7 @@
 //! The log in memory, as the crate wants to read it.
 
 use crate::base::ids::{Incarnation, LogIndex, Term};
+use crate::raft::large;
 use crate::raft::{
     ConfState, EntryKind, HardState, LogEntry, LogPosition, Payload, RecoveredLog, SnapshotMeta,
 };
@@ -65,6 +66,18 @@ impl Store {
 
     pub(super) fn set_conf_state(&mut self, conf_state: CrateConfState) {
         self.conf_state = conf_state;
+    }
+
+    /// The bytes of an entry.
+    pub(super) fn payload(&self, (index, term): (LogIndex, Term)) -> Option<Payload> {
+        let entry = self.entries.get(self.offset(index.0)).filter(|_| index > self.base.index)?;
+        (entry.term == term).then(|| entry.data.clone())
+    }
+
+    /// The bytes of the long entries behind `index`.
+    pub(super) fn large_bytes_after(&self, index: LogIndex) -> u64 {
+        let behind = self.entries.iter().rev().take_while(|entry| entry.index > index);
+        behind.filter(|entry| large::is_large(&entry.data)).map(entry_bytes).sum()
     }
 
     /// The last entry.
@@ -201,12 +214,11 @@ fn entry_bytes(entry: &LogEntry) -> u64 {
 }
 
 fn entry_to_crate(entry: &LogEntry) -> Entry {
-    let mut out = Entry {
-        index: entry.index.0,
-        term: entry.term.0,
-        data: entry.data.to_vec(),
-        ..Entry::default()
-    };
+    let is_large = entry.kind == EntryKind::Normal && large::is_large(&entry.data);
+    let (context, data) =
+        if is_large { large::stand_in(&entry.data) } else { (Vec::new(), entry.data.to_vec()) };
+    let mut out =
+        Entry { index: entry.index.0, term: entry.term.0, context, data, ..Entry::default() };
     out.set_entry_type(match entry.kind {
         EntryKind::Normal => EntryType::EntryNormal,
         EntryKind::Membership => EntryType::EntryConfChangeV2,
@@ -214,8 +226,8 @@ fn entry_to_crate(entry: &LogEntry) -> Entry {
     out
 }
 
-/// Ours of the crate's; the bytes are moved.
-pub(super) fn entry_from_crate(entry: Entry) -> LogEntry {
+/// Ours of the crate's; the bytes are moved, or are those of a long one.
+pub(super) fn entry_from_crate(entry: Entry, large: Option<Payload>) -> LogEntry {
     LogEntry {
         index: LogIndex(entry.index),
         term: Term(entry.term),
@@ -223,7 +235,7 @@ pub(super) fn entry_from_crate(entry: Entry) -> LogEntry {
             EntryType::EntryNormal => EntryKind::Normal,
             EntryType::EntryConfChange | EntryType::EntryConfChangeV2 => EntryKind::Membership,
         },
-        data: Payload::from(entry.data),
+        data: large.unwrap_or_else(|| Payload::from(entry.data)),
     }
 }
 

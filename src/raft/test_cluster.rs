@@ -9,6 +9,7 @@ use super::{
     StepError,
 };
 use crate::base::ids::{Incarnation, LogIndex, Term};
+use crate::base::limits::RAFT_LARGE_BYTES;
 use std::collections::{BTreeMap, VecDeque};
 
 /// What a member has handed out to be written.
@@ -185,7 +186,8 @@ impl Cluster {
             return Ok(());
         }
         let Some(member) = self.members.get_mut(&to) else { return Ok(()) };
-        member.node.step(packet.from, &packet.message.frame)?;
+        let Outgoing { frame, large, .. } = &packet.message;
+        member.node.step(packet.from, frame, large.clone())?;
         self.report(packet, Delivery::Arrived);
         Ok(())
     }
@@ -317,7 +319,10 @@ impl Chaos {
             0..30 => cluster.node(id).tick(),
             30..35 => {
                 let term = cluster.node(id).term();
-                let data = self.random.next().to_le_bytes().to_vec();
+                let mut data = self.random.next().to_le_bytes().to_vec();
+                if self.random.below(3) == 0 {
+                    data.resize(RAFT_LARGE_BYTES + 1, 7);
+                }
                 // Not led, or dropped: nothing to check here.
                 cluster.node(id).propose(term, data).ok();
             }

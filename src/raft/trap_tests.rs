@@ -123,7 +123,7 @@ fn a_voter_that_is_left_alone_does_not_elect_itself_over_entries_that_are_not_du
     };
     let mut node = Node::new(&config(2, &[1, 2]), recovered).unwrap();
     let last_words = Message { commit: 2, ..append(2, 1, &[(3, 1)]) };
-    node.step(Incarnation(1), &last_words.encode_to_vec()).unwrap();
+    node.step(Incarnation(1), &last_words.encode_to_vec(), Vec::new()).unwrap();
     let ready = node.ready().unwrap();
     assert_eq!(ready.persist.entries.len(), 1);
     assert_eq!(ready.committed.len(), 2);
@@ -148,7 +148,7 @@ fn message(kind: MessageType) -> Message {
 fn step(message: &Message) -> Result<(), StepError> {
     let mut cluster = Cluster::led_by_one(&[1, 2, 3]);
     cluster.tick_all(2);
-    let outcome = cluster.node(2).step(Incarnation(1), &message.encode_to_vec());
+    let outcome = cluster.node(2).step(Incarnation(1), &message.encode_to_vec(), Vec::new());
     cluster.settle();
     outcome
 }
@@ -243,10 +243,10 @@ fn an_acknowledgement_of_what_was_never_sent_is_refused() {
     let mut cluster = Cluster::led_by_one(&[1, 2, 3]);
     let mut claim = Message { from: 2, to: 1, index: 9, ..message(MessageType::MsgAppendResponse) };
     claim.term = 1;
-    let outcome = cluster.node(1).step(Incarnation(2), &claim.encode_to_vec());
+    let outcome = cluster.node(1).step(Incarnation(2), &claim.encode_to_vec(), Vec::new());
     assert!(matches!(outcome, Err(StepError::Malformed { .. })));
     let stranger = Message { from: 9, index: 1, ..claim };
-    let outcome = cluster.node(1).step(Incarnation(9), &stranger.encode_to_vec());
+    let outcome = cluster.node(1).step(Incarnation(9), &stranger.encode_to_vec(), Vec::new());
     assert_eq!(outcome, Err(StepError::NoSeat { from: Incarnation(9) }));
 }
 
@@ -257,7 +257,7 @@ fn a_leader_that_contradicts_what_is_committed_is_found_out() {
     cluster.settle();
     cluster.tick_all(3);
     let other = Message { term: 2, ..append(1, 1, &[(2, 2)]) };
-    let outcome = cluster.node(2).step(Incarnation(1), &other.encode_to_vec());
+    let outcome = cluster.node(2).step(Incarnation(1), &other.encode_to_vec(), Vec::new());
     assert_eq!(outcome, Err(StepError::CommittedConflict { index: LogIndex(2) }));
 }
 
@@ -294,7 +294,9 @@ fn no_damaged_frame_ends_a_node() {
         if round % 2 == 0 {
             node.campaign();
         }
-        refused += u32::from(node.step(packet.from, &packet.message.frame).is_err());
+        refused += u32::from(
+            node.step(packet.from, &packet.message.frame, packet.message.large.clone()).is_err(),
+        );
         while let Some(ready) = node.ready() {
             node.persisted(ready.number);
         }

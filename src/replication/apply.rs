@@ -54,6 +54,8 @@ pub(crate) struct Knowledge<'a> {
     pub(crate) schema: &'a Schema,
     /// Running as the decision makes it, where the leader has just made it: spares decoding its diff.
     pub(crate) result: Option<&'a Tree>,
+    /// What a majority has found where an entry states other data: with that it goes on (PROTOCOL F36).
+    pub(crate) settled: Option<Digest>,
     pub(crate) rules: Rules,
 }
 
@@ -385,6 +387,9 @@ fn decide(
     }
     // The proposer was in this term and had applied the same entries: other data here are no conflict, but a fault.
     let found = data_digest(&state.shared, schema);
+    if found != decision.base_digest && knowledge.settled == Some(found) {
+        return Applied::Void;
+    }
     if found != decision.base_digest {
         return Applied::Diverged { stated: decision.base_digest, found };
     }
@@ -394,7 +399,7 @@ fn decide(
         Err(reason) => return Applied::Unreadable(reason),
     }
     let found = data_digest(&state.shared, schema);
-    if found != decision.result_digest {
+    if found != decision.result_digest && knowledge.settled != Some(found) {
         return Applied::Diverged { stated: decision.result_digest, found };
     }
     let base_revision = state.revision;

@@ -7,7 +7,7 @@ use crate::base::policy::Policy;
 use crate::base::time::Timestamp;
 use crate::datastore::edit::Edit;
 use crate::datastore::footprint::Footprint;
-use crate::raft::LogPosition;
+use crate::raft::{LogPosition, Payload};
 use crate::replication::entry::RequestHead;
 use crate::replication::state::{Charter, LockTarget, RegisteredParticipant, Token};
 use crate::transaction::confirmed::Ask;
@@ -21,6 +21,9 @@ pub(crate) enum PeerMessage {
         #[serde(with = "serde_bytes")]
         frame: Vec<u8>,
         lane: Lane,
+        /// The bytes of its long entries. They travel beside the message (PROTOCOL F12).
+        #[serde(skip)]
+        large: Vec<Payload>,
     },
     /// The first message when a connection is there: who the sender is in this life, how far its log goes, and what
     /// the receiver had acknowledged to it (PROTOCOL M3).
@@ -60,6 +63,17 @@ pub(crate) enum PeerMessage {
     SessionQuery { session: SessionKey },
     /// The answer.
     SessionIs { session: SessionKey, open: bool },
+    /// From the sender's transport: its agent is at work on something long, for a time that is bounded. For elections, and
+    /// for them alone, that is a sign of life (PROTOCOL F12).
+    Working,
+    /// To all: this member's data are not those that the log entry at `index` states, but `found` (PROTOCOL A7).
+    Diverged { index: LogIndex, found: Digest },
+    /// From the leader: a majority has what the entry states. The receiver is to ask for a snapshot.
+    Rebuild { index: LogIndex },
+    /// To a member that has just greeted: the log knows a later life of it, so that its disk is an older copy.
+    Restored,
+    /// To the leader: this member gives up its seat, and takes another with the token of this digest (PROTOCOL M3).
+    Quarantined { token: Digest },
 }
 
 /// By which connection a message goes, so that bulk never holds up a heartbeat (PROTOCOL F12).
@@ -236,9 +250,21 @@ impl PeerMessage {
         postcard::to_extend(self, bytes).map_err(|error| MessageError(error.to_string()))
     }
 
-    /// The message that `bytes` hold.
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, MessageError> {
-        postcard::from_bytes(bytes).map_err(|error| MessageError(error.to_string()))
+    /// The message that `bytes` hold, and what came beside it.
+    pub(crate) fn decode(bytes: &[u8], beside: Vec<Payload>) -> Result<Self, MessageError> {
+        let mut message =
+            postcard::from_bytes(bytes).map_err(|error| MessageError(error.to_string()))?;
+        if let Self::Consensus { large, .. } = &mut message {
+            *large = beside;
+        } else if !beside.is_empty() {
+            return Err(MessageError("nothing belongs beside it".to_owned()));
+        }
+        Ok(message)
+    }
+
+    /// What travels beside the message.
+    pub(crate) fn beside(&self) -> &[Payload] {
+        if let Self::Consensus { large, .. } = self { large } else { &[] }
     }
 
     /// By which connection it goes.
@@ -248,7 +274,12 @@ impl PeerMessage {
             Self::Hello { .. }
             | Self::Keepalive(_)
             | Self::KeepaliveOk(_)
-            | Self::Applied { .. } => Lane::Prompt,
+            | Self::Applied { .. }
+            | Self::Working
+            | Self::Diverged { .. }
+            | Self::Rebuild { .. }
+            | Self::Restored
+            | Self::Quarantined { .. } => Lane::Prompt,
             Self::Request(_)
             | Self::Abort { .. }
             | Self::Unchanged { .. }

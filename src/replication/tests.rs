@@ -53,7 +53,8 @@ impl Log {
         let entry = Entry { term: TERM, body };
         let entry = Entry::decode(&entry.encode().unwrap()).unwrap();
         let position = Position { index: LogIndex(self.index), term };
-        let knowledge = Knowledge { schema: &schema(), result: None, rules: Rules::default() };
+        let knowledge =
+            Knowledge { schema: &schema(), result: None, settled: None, rules: Rules::default() };
         let before = self.state.clone();
         let revision = self.state.revision;
         let (state, applied) = apply(&self.state, position, &entry, knowledge);
@@ -430,7 +431,12 @@ fn the_history_and_what_belongs_to_it_are_bounded() {
         log.index += 1;
         let position = Position { index: LogIndex(log.index), term: TERM };
         let entry = Entry { term: TERM, body: decide(decision) };
-        let knowledge = Knowledge { schema: &schema, result: Some(after), rules: Rules::default() };
+        let knowledge = Knowledge {
+            schema: &schema,
+            result: Some(after),
+            settled: None,
+            rules: Rules::default(),
+        };
         log.state = apply(&log.state, position, &entry, knowledge).0;
         let unlock = log.unlock(session(1, 1));
         log.done(unlock);

@@ -159,6 +159,7 @@ impl World {
             address: format!("node-{n}:1"),
             cluster: ClusterId(1),
             lineage: Lineage(1),
+            rejoin_secret: [9; 16],
             datastores: datastores.expect("a way to running"),
             sessions_max: 64,
             session_lease_ms: crate::base::limits::SESSION_LEASE_S * 1000,

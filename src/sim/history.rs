@@ -153,8 +153,12 @@ impl History {
         let entry = Entry::decode(&raw.data)
             .map_err(|error| Violation::new("S14", format!("entry {}: {error}", raw.index)))?;
         let position = Position { index: raw.index, term: raw.term };
-        let knowledge =
-            Knowledge { schema: &self.model.schema, result: None, rules: Rules::default() };
+        let knowledge = Knowledge {
+            schema: &self.model.schema,
+            result: None,
+            settled: None,
+            rules: Rules::default(),
+        };
         let (after, applied) = apply(before, position, &entry, knowledge);
         match applied {
             Applied::Done(_) => {}

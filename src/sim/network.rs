@@ -5,7 +5,7 @@ use super::oracle::Violation;
 use super::world::{Event, MS, World};
 use crate::agent::effects::SendSnapshot;
 use crate::base::ids::{Incarnation, LogIndex};
-use crate::raft::Delivery;
+use crate::raft::{Delivery, Payload};
 use crate::replication::message::{Lane, PeerMessage};
 use crate::storage::{SnapshotReader, SnapshotWriter};
 use std::collections::BTreeMap;
@@ -47,7 +47,8 @@ pub(super) struct Packet {
 
 #[derive(Debug, Clone)]
 enum Cargo {
-    Message(Lane, Vec<u8>),
+    /// A message and what travels beside it.
+    Message(Lane, Vec<u8>, Vec<Payload>),
     /// A snapshot with the frame that follows it.
     Snapshot(LogIndex, Vec<u8>, Vec<u8>),
 }
@@ -104,7 +105,7 @@ impl World {
     pub(super) fn send(&mut self, from: usize, to: Incarnation, message: &PeerMessage) {
         let Some(to) = self.node_of(to).filter(|to| *to != from) else { return };
         let bytes = message.encode().expect("a message has bytes");
-        self.dispatch(from, to, Cargo::Message(message.lane(), bytes));
+        self.dispatch(from, to, Cargo::Message(message.lane(), bytes, message.beside().to_vec()));
     }
 
     /// Streams a snapshot of the sender's disk.
@@ -149,7 +150,7 @@ impl World {
         let late = self.chance.below(1000) < self.network.weather.late;
         let mut takes = low + self.chance.below(high - low + 1);
         let lane = match &packet.what {
-            Cargo::Message(lane, _) => *lane,
+            Cargo::Message(lane, ..) => *lane,
             Cargo::Snapshot(_, bytes, _) => {
                 takes += 10 * MS + u64::try_from(bytes.len()).unwrap_or(0);
                 Lane::Bulk
@@ -186,8 +187,8 @@ impl World {
         }
         let sender = self.nodes[from].incarnation;
         match what {
-            Cargo::Message(_, bytes) => {
-                let message = PeerMessage::decode(&bytes).expect("what was encoded");
+            Cargo::Message(_, bytes, beside) => {
+                let message = PeerMessage::decode(&bytes, beside).expect("what was encoded");
                 self.say(format_args!("{from}->{to} {}", brief(&message)));
                 self.give(to, Input::Peer(sender, message));
             }
@@ -354,7 +355,7 @@ impl World {
 /// A message in a few words.
 fn brief(message: &PeerMessage) -> String {
     match message {
-        PeerMessage::Consensus { frame, lane } => {
+        PeerMessage::Consensus { frame, lane, .. } => {
             format!("{lane:?} frame {:08x}", crc32fast::hash(frame))
         }
         other => format!("{other:?}").chars().take(200).collect(),

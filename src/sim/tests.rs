@@ -51,7 +51,7 @@ fn planted_bugs_are_found() {
         ("no-op-first", 0..1, "S14"),
         ("sessions-stay-ended", 2..3, "S14"),
         ("members-before-ok", 1..2, "S8"),
-        ("lease-before-view", 1..2, "S8"),
+        ("lease-before-view", 0..1, "S8"),
     ] {
         notices(rule, seeds, property);
     }

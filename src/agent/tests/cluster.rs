@@ -2,19 +2,23 @@
 //!
 //! Faults are the simulator's; here stands what every operation means in a cluster.
 
+mod divergence;
 mod kill;
 mod late;
+mod quarantine;
 mod reads;
 
 use super::*;
-use crate::agent::effects::{Lease, ToPeer};
+use crate::agent::effects::{DivergedData, Lease, Rejoin, ToPeer};
 use crate::agent::event::{Admission, EndCause, Fresh, JoinRequest};
 use crate::base::ids::LogIndex;
+use crate::base::limits::LOG_ENTRY_BYTES_MAX;
 use crate::base::policy::Policy;
 use crate::base::token::JoinToken;
 use crate::netconf::operation::{ClusterRequest, TransactionName};
 use crate::raft::{Delivery, SnapshotMeta};
 use crate::replication::entry::Body;
+use crate::replication::message::PeerMessage;
 use crate::replication::state::Authority;
 use std::collections::VecDeque;
 
@@ -27,6 +31,8 @@ struct Node {
     hooks: Vec<HookCall>,
     snapshots: BTreeMap<LogIndex, (SnapshotMeta, State)>,
     ready: bool,
+    diverged: Option<DivergedData>,
+    rejoin: Option<Rejoin>,
     fatal: Option<String>,
 }
 
@@ -61,6 +67,7 @@ fn agent(schema: &Arc<Schema>, id: u64, voters: &[u64], participants: Vec<Regist
         address: format!("192.0.2.{id}:4000"),
         cluster: ClusterId(1),
         lineage: Lineage(1),
+        rejoin_secret: [9; 16],
         datastores: Datastores::new(RunningAccess::ReadWrite, Presence::On, Presence::Off).unwrap(),
         sessions_max: 8,
         session_lease_ms: 30_000,
@@ -108,6 +115,8 @@ impl Cluster {
             hooks: Vec::new(),
             snapshots: BTreeMap::new(),
             ready: false,
+            diverged: None,
+            rejoin: None,
             fatal: None,
         };
         self.nodes.insert(id, node);
@@ -136,8 +145,8 @@ impl Cluster {
             }
             let Some((from, ToPeer { to, message })) = self.network.pop_front() else { return };
             // Through bytes, as between processes.
-            let message =
-                crate::replication::message::PeerMessage::decode(&message.encode().unwrap());
+            let bytes = message.encode().unwrap();
+            let message = PeerMessage::decode(&bytes, message.beside().to_vec());
             if let Some(node) = self.nodes.get_mut(&to.0) {
                 node.agent.peer(now, Incarnation(from), message.unwrap());
             }
@@ -158,6 +167,8 @@ impl Cluster {
             node.ready |= effects.ready;
             node.view = effects.view.or(node.view.take());
             node.lease = effects.lease.unwrap_or(node.lease);
+            node.diverged = effects.diverged.or(node.diverged.take());
+            node.rejoin = effects.rejoin.or(node.rejoin.take());
             node.fatal = effects.fatal.or(node.fatal.take());
             if let Some(number) = last {
                 node.agent.persisted(number);
@@ -333,6 +344,27 @@ fn errors_come_back_to_the_node_that_asked() {
     assert!(error.path.is_some());
     cluster.everywhere("");
     assert_eq!(cluster.nodes[&at.0].view.as_ref().unwrap().cluster.failed, 1);
+}
+
+#[test]
+fn what_is_too_much_for_one_transaction_is_refused_and_long_ones_below_are_everywhere() {
+    let mut cluster = Cluster::new(3);
+    let (follower, leader) = (cluster.follower(), cluster.leader());
+    let long = "x".repeat(LOG_ENTRY_BYTES_MAX / 2);
+    let much = "x".repeat(LOG_ENTRY_BYTES_MAX);
+    for id in [follower, leader] {
+        let at = cluster.open(id);
+        cluster.ok(at, cluster.set(Datastore::Running, "a", Some(&long)));
+        cluster.everywhere(&format!("a={long}"));
+        let error = cluster.error(at, cluster.set(Datastore::Running, "a", Some(&much)));
+        assert_eq!(error.tag, ErrorTag::TooBig, "{error:?}");
+        cluster.ok(at, cluster.set(Datastore::Candidate, "a", Some(&much)));
+        let error = cluster.error(at, commit(None));
+        assert_eq!(error.tag, ErrorTag::TooBig, "{error:?}");
+        cluster.ok(at, Request::DiscardChanges);
+        cluster.ok(at, cluster.set(Datastore::Running, "a", None));
+        cluster.everywhere("");
+    }
 }
 
 #[test]

@@ -76,6 +76,7 @@ fn new_agent(
         address: "192.0.2.1:4000".to_owned(),
         cluster: ClusterId(1),
         lineage: Lineage(1),
+        rejoin_secret: [9; 16],
         datastores: Datastores::new(RunningAccess::ReadWrite, Presence::On, Presence::Off).unwrap(),
         sessions_max: 8,
         session_lease_ms: 30_000,

@@ -150,8 +150,8 @@ async fn keep_trying(shared: &Arc<Shared>, peer: &PeerAddress) {
                     backoff.longest();
                 }
                 if let DialError::Removed(_) = error {
-                    let message = PeerMessage::Removed;
-                    shared.events.tell(PeerEvent::Message { from: member, message }).await;
+                    let (from, message) = (member, PeerMessage::Removed);
+                    shared.events.tell(PeerEvent::Message { from, message, room: None }).await;
                 }
             }
         }

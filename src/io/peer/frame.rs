@@ -1,4 +1,6 @@
-//! Frames between members: a length of 32 bits, big-endian, and so many bytes. An empty one is a sign of life.
+//! Frames between members: a length of 31 bits, big-endian, and so many bytes. An empty one is a sign of life.
+//!
+//! The highest bit of the length says that the frame is no message but belongs beside the next one.
 
 use std::io;
 use std::time::Duration;
@@ -34,17 +36,50 @@ impl From<io::Error> for FrameError {
     }
 }
 
-/// The next frame, of at most `limit` bytes; each part of it must come within `silence`. Memory is taken as bytes
-/// arrive, not as the length announces them.
+/// What a frame announces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Announced {
+    Message(usize),
+    /// So many bytes that belong beside the next message.
+    Beside(usize),
+}
+
+/// The highest bit of the length.
+const BESIDE: u32 = 1 << 31;
+
+/// The next frame, of at most `limit` bytes; each part of it must come within `silence`.
 pub(super) async fn read<R: AsyncRead + Unpin>(
     reader: &mut R,
     limit: usize,
     silence: Duration,
 ) -> Result<Vec<u8>, FrameError> {
+    match announced(reader, silence).await? {
+        Announced::Message(length) => body(reader, length, limit, silence).await,
+        Announced::Beside(bytes) => Err(FrameError::TooLong { bytes, limit: 0 }),
+    }
+}
+
+/// What comes next; the body follows.
+pub(super) async fn announced<R: AsyncRead + Unpin>(
+    reader: &mut R,
+    silence: Duration,
+) -> Result<Announced, FrameError> {
     let mut header = Vec::with_capacity(HEADER_BYTES);
     fill(reader, &mut header, HEADER_BYTES, silence).await?;
     let header = header.first_chunk::<HEADER_BYTES>().copied().unwrap_or_default();
-    let length = usize::try_from(u32::from_be_bytes(header)).unwrap_or(usize::MAX);
+    let stated = u32::from_be_bytes(header);
+    let length = usize::try_from(stated & !BESIDE).unwrap_or(usize::MAX);
+    let is_beside = stated & BESIDE != 0;
+    Ok(if is_beside { Announced::Beside(length) } else { Announced::Message(length) })
+}
+
+/// The body of a frame. Memory is taken as bytes arrive, not as the length announces them.
+pub(super) async fn body<R: AsyncRead + Unpin>(
+    reader: &mut R,
+    length: usize,
+    limit: usize,
+    silence: Duration,
+) -> Result<Vec<u8>, FrameError> {
     if length > limit {
         return Err(FrameError::TooLong { bytes: length, limit });
     }
@@ -85,6 +120,11 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(
 pub(super) fn header(frame: &[u8]) -> [u8; HEADER_BYTES] {
     // What is sent is bounded far below by the limits of its lane.
     u32::try_from(frame.len()).unwrap_or(u32::MAX).to_be_bytes()
+}
+
+/// The length in front of bytes that belong beside the next message.
+pub(super) fn header_beside(bytes: &[u8]) -> [u8; HEADER_BYTES] {
+    (u32::from_be_bytes(header(bytes)) | BESIDE).to_be_bytes()
 }
 
 /// Writes everything; each part of it must go within `stall`.

@@ -1,21 +1,24 @@
 //! The pair of connections to a member, one for each lane: both are there, or the member is lost.
 
-use super::frame::{self, FrameError};
-use super::queue::{Pushed, Queue};
-use super::{Events, PeerEvent};
+use super::frame::{self, Announced, FrameError};
+use super::queue::{Parcel, Pushed, Queue};
+use super::work::Work;
+use super::{Events, PeerEvent, Room};
 use crate::base::ids::{Boot, Incarnation};
 use crate::base::limits::{
-    PEER_BULK_BYTES_MAX, PEER_BULK_QUEUE_BYTES, PEER_GOODBYE_MS, PEER_HANDSHAKE_MS, PEER_PING_MS,
-    PEER_PROMPT_BYTES_MAX, PEER_PROMPT_QUEUE_BYTES, PEER_SILENCE_MS, PEER_WRITE_STALL_MS,
+    PEER_BULK_BYTES_MAX, PEER_BULK_QUEUE_BYTES, PEER_GOODBYE_MS, PEER_HANDSHAKE_MS,
+    PEER_LARGE_BYTES_MAX, PEER_LONG_MESSAGE_BYTES, PEER_PING_MS, PEER_PROMPT_BYTES_MAX,
+    PEER_PROMPT_QUEUE_BYTES, PEER_SILENCE_MS, PEER_WORKING_MS, PEER_WRITE_STALL_MS,
 };
 use crate::io::tasks::Tasks;
-use crate::replication::message::{Lane, PeerMessage};
+use crate::raft::Payload;
+use crate::replication::message::{Lane, MessageError, PeerMessage};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 /// Bytes that are put together for one write.
@@ -67,6 +70,8 @@ pub(super) struct Link {
 #[derive(Debug)]
 pub(super) struct Links {
     events: Events,
+    /// What the agent is at.
+    pub(super) work: Work,
     current: Mutex<BTreeMap<Incarnation, Arc<Link>>>,
 }
 
@@ -121,7 +126,7 @@ impl Link {
 impl Links {
     /// No pairs. What happens goes to `events`.
     pub(super) fn new(events: Events) -> Self {
-        Self { events, current: Mutex::default() }
+        Self { events, work: Work::default(), current: Mutex::default() }
     }
 
     /// Gives a message to the pair with the member; without one it is gone.
@@ -139,7 +144,8 @@ impl Links {
         };
         let fits = bytes.len() <= PEER_PROMPT_BYTES_MAX;
         let lane = if fits { message.lane() } else { Lane::Bulk };
-        if link.queue(lane).push(bytes) == Pushed::Dropped {
+        let parcel = Parcel { message: bytes, beside: message.beside().to_vec() };
+        if link.queue(lane).push(parcel) == Pushed::Dropped {
             tracing::debug!(
                 member = to.0,
                 ?lane,
@@ -241,13 +247,17 @@ impl Links {
             biased;
             _ = link.reached(Stage::Closed) => None,
             error = self.receive(link, lane, reader) => Some(error),
-            error = transmit(link.queue(lane), &mut writer) => Some(error),
+            error = self.transmit(link, lane, &mut writer) => Some(error),
         };
         match error {
             _ if link.is_closed() => {}
             Some(LaneError::Frame(FrameError::Ended)) => {
                 link.was_ended.store(true, Ordering::Relaxed);
                 tracing::info!(member, "the member has closed the connection");
+            }
+            // Nobody was told that it was there.
+            Some(error) if *link.stage.borrow() < Stage::Announced => {
+                tracing::debug!(member, ?lane, %error, "the connection did not come about");
             }
             Some(error) => tracing::warn!(member, ?lane, %error, "the connection is lost"),
             None => {}
@@ -262,27 +272,51 @@ impl Links {
 
     async fn receive<R: AsyncRead + Unpin>(&self, link: &Link, lane: Lane, reader: R) -> LaneError {
         let from = link.identity.peer;
-        let limit = match lane {
-            Lane::Prompt => PEER_PROMPT_BYTES_MAX,
-            Lane::Bulk => PEER_BULK_BYTES_MAX,
-        };
-        let mut reader = BufReader::with_capacity(READ_BYTES, reader);
-        let silence = Duration::from_millis(PEER_SILENCE_MS);
+        let mut input = Input::new(lane, reader);
         link.reached(Stage::Announced).await;
         loop {
-            let bytes = match frame::read(&mut reader, limit, silence).await {
-                Ok(bytes) if bytes.is_empty() => continue,
-                Ok(bytes) => bytes,
-                Err(error) => return error.into(),
+            let (message, room) = match input.next().await {
+                Ok(next) => next,
+                Err(error) => return error,
             };
-            let message = match PeerMessage::decode(&bytes) {
-                Ok(message) => message,
-                Err(error) => return error.into(),
-            };
-            if !self.events.message(lane, from, message).await {
+            if !self.events.message(lane, from, (message, room)).await {
                 return LaneError::AgentGone;
             }
         }
+    }
+
+    /// Sends what is in the queue, and a sign of life when nothing is.
+    async fn transmit<W: AsyncWrite + Unpin>(
+        &self,
+        link: &Link,
+        lane: Lane,
+        mut writer: W,
+    ) -> LaneError {
+        let stall = Duration::from_millis(PEER_WRITE_STALL_MS);
+        let mut buffer = Vec::with_capacity(WRITE_BYTES);
+        loop {
+            let parcels = self.next(link, lane).await;
+            if let Err(error) = transmit_all(&mut writer, &mut buffer, parcels, stall).await {
+                return error.into();
+            }
+        }
+    }
+
+    /// What to send next: messages, or that this member lives, or that its agent is at work.
+    async fn next(&self, link: &Link, lane: Lane) -> Vec<Parcel> {
+        let pause = Duration::from_millis(PEER_WORKING_MS);
+        for _ in 0..PEER_PING_MS / PEER_WORKING_MS {
+            if let Ok(parcels) = timeout(pause, link.queue(lane).take(WRITE_BYTES)).await {
+                return parcels;
+            }
+            if lane == Lane::Prompt
+                && self.work.goes_on()
+                && let Ok(message) = PeerMessage::Working.encode()
+            {
+                return vec![message.into()];
+            }
+        }
+        vec![Parcel::default()]
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Incarnation, Arc<Link>>> {
@@ -291,37 +325,110 @@ impl Links {
     }
 }
 
+/// What comes in one lane.
+struct Input<R> {
+    reader: BufReader<R>,
+    /// Bytes of a message.
+    limit: usize,
+    /// Bytes beside messages that may be in memory until the agent has taken them.
+    large_limit: usize,
+    /// How many of them are free.
+    room: Arc<Semaphore>,
+    /// What has come beside the next message, and how much that is.
+    beside: Vec<Payload>,
+    beside_bytes: usize,
+    held: Option<Room>,
+}
+
+impl<R: AsyncRead + Unpin> Input<R> {
+    fn new(lane: Lane, reader: R) -> Self {
+        let (limit, large_limit) = match lane {
+            Lane::Prompt => (PEER_PROMPT_BYTES_MAX, 0),
+            Lane::Bulk => (PEER_BULK_BYTES_MAX, PEER_LARGE_BYTES_MAX),
+        };
+        Self {
+            reader: BufReader::with_capacity(READ_BYTES, reader),
+            limit,
+            large_limit,
+            room: Arc::new(Semaphore::new(large_limit)),
+            beside: Vec::new(),
+            beside_bytes: 0,
+            held: None,
+        }
+    }
+
+    /// The next message, and the room that what came beside it takes.
+    async fn next(&mut self) -> Result<(PeerMessage, Option<Room>), LaneError> {
+        let silence = Duration::from_millis(PEER_SILENCE_MS);
+        loop {
+            match frame::announced(&mut self.reader, silence).await? {
+                Announced::Message(0) => {}
+                Announced::Message(length) => {
+                    let bytes = frame::body(&mut self.reader, length, self.limit, silence).await?;
+                    self.beside_bytes = 0;
+                    let message = decode(bytes, std::mem::take(&mut self.beside)).await?;
+                    return Ok((message, self.held.take()));
+                }
+                Announced::Beside(length) => {
+                    self.make_room(length).await?;
+                    let bytes = frame::body(&mut self.reader, length, length, silence).await?;
+                    self.beside.push(Payload::from(bytes));
+                }
+            }
+        }
+    }
+
+    /// Waits until the agent has taken so much of what came before that these bytes may come.
+    async fn make_room(&mut self, bytes: usize) -> Result<(), LaneError> {
+        self.beside_bytes = self.beside_bytes.saturating_add(bytes);
+        if self.beside_bytes > self.large_limit {
+            let (bytes, limit) = (self.beside_bytes, self.large_limit);
+            return Err(FrameError::TooLong { bytes, limit }.into());
+        }
+        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).acquire_many_owned(permits).await;
+        let room = Room(room.map_err(|_closed| LaneError::AgentGone)?);
+        match &mut self.held {
+            Some(held) => held.0.merge(room.0),
+            none => *none = Some(room),
+        }
+        Ok(())
+    }
+}
+
+/// The message in these bytes. A long one takes a while, in which the lane must not fall silent.
+async fn decode(bytes: Vec<u8>, beside: Vec<Payload>) -> Result<PeerMessage, LaneError> {
+    if bytes.len() < PEER_LONG_MESSAGE_BYTES {
+        return Ok(PeerMessage::decode(&bytes, beside)?);
+    }
+    let decoded = tokio::task::spawn_blocking(move || PeerMessage::decode(&bytes, beside)).await;
+    Ok(decoded.map_err(|_panic| LaneError::AgentGone)??)
+}
+
 /// Why a lane ended.
 #[derive(Debug, thiserror::Error)]
 enum LaneError {
     #[error(transparent)]
     Frame(#[from] FrameError),
     #[error(transparent)]
-    Message(#[from] crate::replication::message::MessageError),
+    Message(#[from] MessageError),
     #[error("the agent is gone")]
     AgentGone,
-}
-
-/// Sends what is in the queue, and a sign of life when nothing is.
-async fn transmit<W: AsyncWrite + Unpin>(queue: &Queue, writer: &mut W) -> LaneError {
-    let stall = Duration::from_millis(PEER_WRITE_STALL_MS);
-    let mut buffer = Vec::with_capacity(WRITE_BYTES);
-    loop {
-        let waited = timeout(Duration::from_millis(PEER_PING_MS), queue.take(WRITE_BYTES)).await;
-        let messages = waited.unwrap_or_else(|_elapsed| vec![Vec::new()]);
-        if let Err(error) = transmit_all(writer, &mut buffer, messages, stall).await {
-            return error.into();
-        }
-    }
 }
 
 async fn transmit_all<W: AsyncWrite + Unpin>(
     writer: &mut W,
     buffer: &mut Vec<u8>,
-    messages: Vec<Vec<u8>>,
+    parcels: Vec<Parcel>,
     stall: Duration,
 ) -> Result<(), FrameError> {
-    for message in messages {
+    for Parcel { message, beside } in parcels {
+        for payload in beside {
+            buffer.extend_from_slice(&frame::header_beside(&payload));
+            frame::write_all(writer, buffer, stall).await?;
+            buffer.clear();
+            frame::write_all(writer, &payload, stall).await?;
+        }
         buffer.extend_from_slice(&frame::header(&message));
         if message.len() <= COPY_BYTES_MAX {
             buffer.extend_from_slice(&message);

@@ -15,6 +15,7 @@ mod queue;
 mod server;
 mod snapshot;
 mod tls;
+mod work;
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ pub(crate) use server::{PeerServer, PeerSettings, open};
 pub(crate) use snapshot::Arrived;
 
 use self::link::Links;
+use self::work::Work;
 use crate::agent::effects::{PeerAddress, SendSnapshot, ToPeer};
 use crate::base::ids::Incarnation;
 use crate::raft::Delivery;
@@ -32,7 +34,7 @@ use crate::replication::message::{Lane, PeerMessage};
 use crate::replication::state::Authority;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
 /// What happens between members.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ pub(crate) enum PeerEvent {
     Message {
         from: Incarnation,
         message: PeerMessage,
+        /// What it takes of the memory for long log entries, until it is dropped.
+        room: Option<Room>,
     },
     /// Both lanes are there.
     Connected(Incarnation),
@@ -55,6 +59,10 @@ pub(crate) enum PeerEvent {
         of: u64,
     },
 }
+
+/// A part of the memory for long log entries.
+#[derive(Debug)]
+pub(crate) struct Room(OwnedSemaphorePermit);
 
 /// The agent's side: what has happened. In the prompt one, what a member's connection is stands before its messages.
 #[derive(Debug)]
@@ -106,6 +114,11 @@ impl PeerHandle {
         })
     }
 
+    /// What the agent is at: said by its thread, heard by the other members.
+    pub(crate) fn work(&self) -> &Work {
+        &self.links.work
+    }
+
     /// Whether snapshots are being sent, which are not to be deleted meanwhile.
     pub(crate) fn is_sending_snapshots(&self) -> bool {
         self.sending.load(Ordering::Relaxed) > 0
@@ -119,8 +132,13 @@ impl Events {
     }
 
     /// Gives the agent a message. Waits while it has too many; false if it is gone.
-    async fn message(&self, lane: Lane, from: Incarnation, message: PeerMessage) -> bool {
-        let event = PeerEvent::Message { from, message };
+    async fn message(
+        &self,
+        lane: Lane,
+        from: Incarnation,
+        (message, room): (PeerMessage, Option<Room>),
+    ) -> bool {
+        let event = PeerEvent::Message { from, message, room };
         match lane {
             Lane::Prompt => self.prompt.send(event).await.is_ok(),
             Lane::Bulk => self.bulk.send(event).await.is_ok(),

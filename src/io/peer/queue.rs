@@ -1,5 +1,6 @@
 //! Messages that wait to be sent in one lane, bounded by their bytes.
 
+use crate::raft::Payload;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -8,8 +9,15 @@ use tokio::sync::Notify;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pushed {
     Taken,
-    /// The queue is full, and the message is gone: the protocol sends it again.
+    /// The queue is full, or the same log entry is on its way already. The message is gone: the protocol sends it again.
     Dropped,
+}
+
+/// A message in bytes, and what goes beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Parcel {
+    pub(super) message: Vec<u8>,
+    pub(super) beside: Vec<Payload>,
 }
 
 /// The queue. Whoever pushes never waits; one task takes.
@@ -20,11 +28,26 @@ pub(super) struct Queue {
     more: Notify,
 }
 
-/// Invariant: `bytes` is the sum of the lengths.
+/// Invariant: `bytes` is the sum of the lengths of `parcels`.
 #[derive(Debug, Default)]
 struct Waiting {
-    messages: VecDeque<Vec<u8>>,
+    parcels: VecDeque<Parcel>,
     bytes: usize,
+    /// What went beside the parcels that were taken last: they are being sent.
+    under_way: Vec<Payload>,
+}
+
+impl From<Vec<u8>> for Parcel {
+    fn from(message: Vec<u8>) -> Self {
+        Self { message, beside: Vec::new() }
+    }
+}
+
+impl Parcel {
+    fn len(&self) -> usize {
+        let beside = self.beside.iter().map(|payload| payload.len());
+        beside.fold(self.message.len(), usize::saturating_add)
+    }
 }
 
 impl Queue {
@@ -33,22 +56,25 @@ impl Queue {
         Self { limit, waiting: Mutex::default(), more: Notify::new() }
     }
 
-    /// Adds a message, unless there are too many bytes. The first one is always taken.
-    pub(super) fn push(&self, message: Vec<u8>) -> Pushed {
+    /// Adds a message, unless there are too many bytes; the first one is always taken. A log entry beside it is not sent
+    /// a second time while it waits or is being sent: who has not answered yet is asked again and again.
+    pub(super) fn push(&self, parcel: Parcel) -> Pushed {
         let mut waiting = self.waiting();
-        let bytes = waiting.bytes.saturating_add(message.len());
-        if bytes > self.limit && !waiting.messages.is_empty() {
+        let bytes = waiting.bytes.saturating_add(parcel.len());
+        let is_full = bytes > self.limit && !waiting.parcels.is_empty();
+        if is_full || parcel.beside.iter().any(|payload| waiting.has(payload)) {
             return Pushed::Dropped;
         }
         waiting.bytes = bytes;
-        waiting.messages.push_back(message);
+        waiting.parcels.push_back(parcel);
         drop(waiting);
         self.more.notify_one();
         Pushed::Taken
     }
 
-    /// Waits for messages and takes the next ones, up to about `bytes` bytes. Cancelling it loses nothing.
-    pub(super) async fn take(&self, bytes: usize) -> Vec<Vec<u8>> {
+    /// Waits for messages and takes the next ones, up to about `bytes` bytes; those that were taken before have been
+    /// sent. Cancelling it loses nothing.
+    pub(super) async fn take(&self, bytes: usize) -> Vec<Parcel> {
         loop {
             let taken = self.waiting().take(bytes);
             if !taken.is_empty() {
@@ -65,15 +91,22 @@ impl Queue {
 }
 
 impl Waiting {
-    fn take(&mut self, bytes: usize) -> Vec<Vec<u8>> {
-        let mut taken = Vec::new();
+    fn has(&self, payload: &Payload) -> bool {
+        let waiting = self.parcels.iter().flat_map(|parcel| &parcel.beside);
+        waiting.chain(&self.under_way).any(|known| known.is(payload))
+    }
+
+    fn take(&mut self, bytes: usize) -> Vec<Parcel> {
+        self.under_way.clear();
+        let mut taken: Vec<Parcel> = Vec::new();
         let mut sum: usize = 0;
         while sum < bytes
-            && let Some(message) = self.messages.pop_front()
+            && let Some(parcel) = self.parcels.pop_front()
         {
-            self.bytes = self.bytes.saturating_sub(message.len());
-            sum = sum.saturating_add(message.len().max(1));
-            taken.push(message);
+            self.bytes = self.bytes.saturating_sub(parcel.len());
+            sum = sum.saturating_add(parcel.len().max(1));
+            self.under_way.extend(parcel.beside.iter().cloned());
+            taken.push(parcel);
         }
         taken
     }
@@ -81,7 +114,12 @@ impl Waiting {
 
 #[cfg(test)]
 mod tests {
-    use super::{Pushed, Queue};
+    use super::{Parcel, Pushed, Queue};
+    use crate::raft::Payload;
+
+    async fn take(queue: &Queue, bytes: usize) -> Vec<Vec<u8>> {
+        queue.take(bytes).await.into_iter().map(|parcel| parcel.message).collect()
+    }
 
     #[tokio::test]
     async fn messages_are_bounded_by_bytes_and_come_in_order() {
@@ -91,29 +129,44 @@ mod tests {
             (vec![2; 6], Pushed::Taken),
             (vec![3; 1], Pushed::Dropped),
         ] {
-            assert_eq!(queue.push(message), taken);
+            assert_eq!(queue.push(message.into()), taken);
         }
-        assert_eq!(queue.take(1).await, [vec![1; 4]]);
-        assert_eq!(queue.push(vec![4; 4]), Pushed::Taken);
-        assert_eq!(queue.take(100).await, [vec![2; 6], vec![4; 4]]);
+        assert_eq!(take(&queue, 1).await, [vec![1; 4]]);
+        assert_eq!(queue.push(vec![4; 4].into()), Pushed::Taken);
+        assert_eq!(take(&queue, 100).await, [vec![2; 6], vec![4; 4]]);
     }
 
     #[tokio::test]
     async fn one_message_is_taken_whatever_its_length() {
         let queue = Queue::new(10);
-        assert_eq!(queue.push(vec![1; 100]), Pushed::Taken);
-        assert_eq!(queue.push(vec![2; 1]), Pushed::Dropped);
-        assert_eq!(queue.take(1).await.len(), 1);
-        assert_eq!(queue.push(vec![2; 1]), Pushed::Taken);
+        assert_eq!(queue.push(vec![1; 100].into()), Pushed::Taken);
+        assert_eq!(queue.push(vec![2; 1].into()), Pushed::Dropped);
+        assert_eq!(take(&queue, 1).await.len(), 1);
+        assert_eq!(queue.push(vec![2; 1].into()), Pushed::Taken);
+    }
+
+    #[tokio::test]
+    async fn what_goes_beside_counts_and_is_not_sent_again_before_it_was_sent() {
+        let queue = Queue::new(10);
+        let entry = Payload::from(vec![9; 8]);
+        let parcel = || Parcel { message: vec![1], beside: vec![entry.clone()] };
+        assert_eq!(queue.push(parcel()), Pushed::Taken);
+        assert_eq!(queue.push(parcel()), Pushed::Dropped, "it waits");
+        assert_eq!(queue.push(vec![2; 2].into()), Pushed::Dropped, "no room");
+        assert_eq!(take(&queue, 1).await, [vec![1]]);
+        assert_eq!(queue.push(parcel()), Pushed::Dropped, "it is being sent");
+        assert_eq!(queue.push(vec![3].into()), Pushed::Taken);
+        assert_eq!(take(&queue, 1).await, [vec![3]]);
+        assert_eq!(queue.push(parcel()), Pushed::Taken, "it was sent");
     }
 
     #[tokio::test]
     async fn who_waits_is_woken_by_what_comes() {
         let queue = std::sync::Arc::new(Queue::new(10));
         let taker = std::sync::Arc::clone(&queue);
-        let taken = tokio::spawn(async move { taker.take(10).await });
+        let taken = tokio::spawn(async move { take(&taker, 10).await });
         tokio::task::yield_now().await;
-        queue.push(vec![7]);
+        queue.push(vec![7].into());
         assert_eq!(taken.await.unwrap(), [vec![7]]);
     }
 }

@@ -9,12 +9,13 @@ use super::{Arrived, PeerEvent, PeerEvents, PeerHandle, PeerSettings, open};
 use crate::agent::effects::{PeerAddress, SendSnapshot, ToPeer};
 use crate::agent::event::{Admission, Answer, JoinRequest, SessionEvent};
 use crate::base::ids::{Boot, ClusterId, Digest, Incarnation, Lineage, LogIndex, Term};
+use crate::base::limits::PEER_LARGE_BYTES_MAX;
 use crate::base::token::JoinToken;
 use crate::io::disk::RealDisk;
 use crate::io::handle::{AgentHandle, Question};
 use crate::io::shutdown::{self, ShutdownSender};
 use crate::netconf::test_server::{schema, view};
-use crate::raft::{ConfState, Delivery, LogPosition, SnapshotMeta};
+use crate::raft::{ConfState, Delivery, LogPosition, Payload, SnapshotMeta};
 use crate::replication::message::{Lane, PeerMessage};
 use crate::replication::state::{Authority, State};
 use crate::storage::{Disk, SnapshotReader, SnapshotWriter};
@@ -120,7 +121,11 @@ impl Member {
     }
 
     fn send(&self, to: &Member, lane: Lane, frame: Vec<u8>) {
-        let message = PeerMessage::Consensus { frame, lane };
+        self.send_with(to, (lane, frame), Vec::new());
+    }
+
+    fn send_with(&self, to: &Member, (lane, frame): (Lane, Vec<u8>), large: Vec<Payload>) {
+        let message = PeerMessage::Consensus { frame, lane, large };
         self.handle.send(&ToPeer { to: to.incarnation, message });
     }
 
@@ -130,10 +135,9 @@ impl Member {
             Lane::Bulk => &mut self.events.bulk,
         };
         let event = timeout(PATIENCE, events.recv()).await.expect("a message in time").unwrap();
-        let PeerEvent::Message { from, message: PeerMessage::Consensus { frame, lane: stated } } =
-            event
-        else {
-            panic!("{event:?}")
+        let PeerEvent::Message { from, message, .. } = event else { panic!("{event:?}") };
+        let PeerMessage::Consensus { frame, lane: stated, .. } = message else {
+            panic!("{message:?}")
         };
         assert_eq!(stated, lane);
         (from, frame)
@@ -176,6 +180,46 @@ async fn messages_go_both_ways_in_both_lanes() {
     assert_eq!(second.heard(Lane::Bulk).await.1.len(), 20 << 20);
     first.end().await;
     assert_eq!(second.lost().await, Incarnation(1));
+    second.end().await;
+}
+
+#[tokio::test]
+async fn long_entries_travel_beside_their_message_and_the_other_lane_goes_on() {
+    let (first, mut second, _) = pair().await;
+    let entries = [vec![3; 30 << 20], vec![4; 1]].map(Payload::from);
+    first.send_with(&second, (Lane::Bulk, vec![1; 10]), entries.to_vec());
+    // It is on its way, and not sent twice.
+    first.send_with(&second, (Lane::Bulk, vec![1; 10]), entries.to_vec());
+    first.send(&second, Lane::Bulk, vec![2; 10]);
+    first.send(&second, Lane::Prompt, vec![5]);
+    assert_eq!(second.heard(Lane::Prompt).await.1, [5]);
+    let event = timeout(PATIENCE, second.events.bulk.recv()).await.unwrap().unwrap();
+    let PeerEvent::Message { message, room, .. } = event else { panic!("{event:?}") };
+    assert_eq!(message.beside(), entries);
+    assert!(room.is_some());
+    assert_eq!(second.heard(Lane::Bulk).await.1, [2; 10]);
+    first.end().await;
+    second.end().await;
+}
+
+/// What a member holds for its agent is bounded: what follows waits on the other side, and other members do not.
+#[tokio::test]
+async fn an_agent_that_does_not_take_long_entries_is_not_given_more_than_there_is_room_for() {
+    let (first, mut second, _) = pair().await;
+    let half = PEER_LARGE_BYTES_MAX / 2 + 1;
+    for number in 0..2 {
+        let entry = Payload::from(vec![number; half]);
+        first.send_with(&second, (Lane::Bulk, vec![number]), vec![entry]);
+        // The queue takes so much only when nothing waits.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let event = timeout(PATIENCE, second.events.bulk.recv()).await.unwrap().unwrap();
+    assert!(second.events.bulk.try_recv().is_err(), "the second came while the first was held");
+    drop(event);
+    let event = timeout(PATIENCE, second.events.bulk.recv()).await.unwrap().unwrap();
+    let PeerEvent::Message { message, .. } = event else { panic!("{event:?}") };
+    assert_eq!(message.beside().first().map(|entry| entry.len()), Some(half));
+    first.end().await;
     second.end().await;
 }
 
@@ -389,7 +433,8 @@ async fn a_removed_member_is_told_so_and_a_new_one_is_let_in() {
     let mut second = Member::start(&authority, own(2)).await;
     second.handle.set_peers(vec![third.here()]);
     let told = second.event().await;
-    let PeerEvent::Message { from: Incarnation(3), message: PeerMessage::Removed } = told else {
+    let PeerEvent::Message { from: Incarnation(3), message: PeerMessage::Removed, .. } = told
+    else {
         panic!("{told:?}")
     };
 }

@@ -179,6 +179,7 @@ fn in_sync_is_who_serves_all_that_is_committed() {
         (NodePhase::Ready, 19, true),
         (NodePhase::Ready, 18, false),
         (NodePhase::Stale, 19, false),
+        (NodePhase::Diverged, 19, false),
         (NodePhase::Syncing, 19, false),
     ] {
         let state = ClusterState { phase, applied_index, ..leader() };
@@ -197,6 +198,8 @@ fn the_model_knows_every_word() {
         NodePhase::Subscribers,
         NodePhase::Ready,
         NodePhase::Stale,
+        NodePhase::Diverged,
+        NodePhase::Quarantined,
         NodePhase::Stopped,
     ];
     for word in phases.map(phase).into_iter().chain(Policy::ALL.map(Policy::name)) {

@@ -1,0 +1,118 @@
+//! Members whose data are not what the log states: who is wrong, and how it gets the data of the others.
+
+use super::*;
+use crate::base::limits::{LEASE_MS, REBUILD_PAUSE_MS};
+use crate::netconf::state::NodePhase;
+
+impl Cluster {
+    /// Damages the data of a member, in memory: the leaf `b` is there.
+    fn corrupt(&mut self, id: u64) {
+        let Request::EditConfig { edit, .. } = self.set(Datastore::Running, "b", Some("wrong"))
+        else {
+            panic!("an edit")
+        };
+        let agent = &mut self.nodes.get_mut(&id).unwrap().agent;
+        let edited = crate::datastore::apply::apply_edit(&self.schema, &agent.state.shared, &edit);
+        agent.state.shared = edited.unwrap().tree;
+        if agent.head.state().is_some() {
+            agent.head.begin(agent.state.clone());
+        }
+    }
+
+    /// A change that is acknowledged when the lease of who does not apply it is over.
+    #[track_caller]
+    fn ok_in_time(&mut self, at: At, value: &str) {
+        let reply = self.begin(at, self.set(Datastore::Running, "a", Some(value)));
+        self.wait(LEASE_MS * 2);
+        assert_eq!(self.answer(at.0, reply), Some(Answer::Ok));
+    }
+
+    fn phase(&self, id: u64) -> NodePhase {
+        self.nodes[&id].view.as_ref().unwrap().cluster.phase
+    }
+}
+
+#[test]
+fn a_member_with_other_data_than_the_log_states_takes_those_of_the_others() {
+    let mut cluster = Cluster::new(3);
+    let (leader, follower) = (cluster.leader(), cluster.follower());
+    let at = cluster.open(leader);
+    cluster.ok(at, cluster.set(Datastore::Running, "a", Some("1")));
+    cluster.corrupt(follower);
+    let reply = cluster.begin(at, cluster.set(Datastore::Running, "a", Some("2")));
+    assert_eq!(cluster.phase(follower), NodePhase::Diverged);
+    assert!(!cluster.may_read(follower), "it shows what it should not have");
+    let kept = cluster.nodes.get_mut(&follower).unwrap().diverged.take().expect("it is kept");
+    assert_eq!(text(&cluster.schema, &kept.running), "a=1 b=wrong");
+    cluster.wait(300);
+    assert_eq!(cluster.answer(leader, reply), Some(Answer::Ok));
+    cluster.everywhere("a=2");
+    assert_eq!(cluster.phase(follower), NodePhase::Ready);
+    assert!(cluster.may_read(follower));
+    assert_eq!(cluster.leader(), leader);
+    let there = cluster.open(follower);
+    cluster.ok(there, cluster.set(Datastore::Running, "a", Some("3")));
+    cluster.everywhere("a=3");
+}
+
+#[test]
+fn one_whose_data_diverge_again_waits_before_it_takes_them_again() {
+    let mut cluster = Cluster::new(3);
+    let (leader, follower) = (cluster.leader(), cluster.follower());
+    let at = cluster.open(leader);
+    for (value, soon) in [("1", NodePhase::Ready), ("2", NodePhase::Diverged)] {
+        cluster.corrupt(follower);
+        cluster.ok_in_time(at, value);
+        cluster.wait(REBUILD_PAUSE_MS / 3);
+        assert_eq!(cluster.phase(follower), soon);
+    }
+    cluster.wait(REBUILD_PAUSE_MS);
+    cluster.everywhere("a=2");
+}
+
+#[test]
+fn a_leader_alone_with_its_data_gives_leadership_away_and_takes_those_of_the_others() {
+    let mut cluster = Cluster::new(3);
+    let leader = cluster.leader();
+    let at = cluster.open(leader);
+    cluster.ok(at, cluster.set(Datastore::Running, "a", Some("1")));
+    cluster.corrupt(leader);
+    cluster.begin(at, cluster.set(Datastore::Running, "a", Some("2")));
+    cluster.wait(5_000);
+    assert_ne!(cluster.leader(), leader);
+    for id in cluster.nodes.keys() {
+        assert_eq!(cluster.phase(*id), NodePhase::Ready, "node {id}");
+    }
+    // What stood on the wrong data has no effect, or was decided again on the right ones.
+    assert!(!cluster.running(leader).contains("wrong"));
+    let at = cluster.open(leader);
+    cluster.ok(at, cluster.set(Datastore::Running, "a", Some("3")));
+    cluster.everywhere("a=3");
+}
+
+#[test]
+fn of_two_members_the_one_that_agrees_with_the_log_is_right() {
+    let mut cluster = Cluster::new(2);
+    let (leader, follower) = (cluster.leader(), cluster.follower());
+    cluster.corrupt(follower);
+    let at = cluster.open(leader);
+    cluster.ok_in_time(at, "1");
+    cluster.wait(300);
+    cluster.everywhere("a=1");
+}
+
+#[test]
+fn without_the_word_of_a_majority_nobody_is_taken_for_wrong() {
+    let mut cluster = Cluster::new(3);
+    let (leader, follower) = (cluster.leader(), cluster.follower());
+    let third = *cluster.nodes.keys().find(|id| ![leader, follower].contains(id)).unwrap();
+    let at = cluster.open(leader);
+    cluster.kill(third);
+    cluster.corrupt(follower);
+    cluster.ok_in_time(at, "1");
+    cluster.wait(5_000);
+    assert_eq!(cluster.phase(follower), NodePhase::Diverged);
+    assert_eq!(cluster.running(leader), "a=1");
+    // It votes and acknowledges, so that the leader goes on.
+    cluster.ok_in_time(at, "2");
+}

@@ -277,7 +277,12 @@ impl World {
             }
             self.nodes[n].journal.append(&persist.write)?;
         }
-        self.oracle.look(self.time, n, &mut self.nodes)
+        let leaders = self.oracle.counts.leaders;
+        self.oracle.look(self.time, n, &mut self.nodes)?;
+        if self.oracle.counts.leaders > leaders {
+            self.spring_ambush(n);
+        }
+        Ok(())
     }
 
     /// The disk has done it, or the node dies of it.
@@ -297,7 +302,9 @@ impl World {
             life.agent.set_storage(StorageSpace::Full);
             outcome = life.log.flush();
         }
-        if let Err(error) = outcome {
+        if let Err(error) = outcome
+            && self.rules.hold(Rule::FailedWriteEnds)
+        {
             self.say(format_args!("{n} ends: {error}"));
             let death = self.draw_death();
             return self.kill(n, death);
@@ -327,8 +334,15 @@ impl World {
         let Some(life) = &mut self.nodes[n].life else { return Ok(()) };
         if let Some(view) = effects.view.take() {
             let revision = life.agent.inspect().state.revision;
-            life.shown = Some(Shown { view, revision });
+            let shown = Shown { view, revision };
+            if self.rules.hold(Rule::ViewBeforeSends) {
+                life.shown = Some(shown);
+            } else {
+                let takes = self.chance.below(5 * MS);
+                self.for_life(n, takes, |node, life| Event::Publish { node, life, shown });
+            }
         }
+        let Some(life) = &mut self.nodes[n].life else { return Ok(()) };
         if let Some(lease) = effects.lease {
             life.lease = lease;
         }
@@ -385,6 +399,9 @@ impl World {
             node.disk.crash_at(node.disk.operations() + operation);
         }
         let index = meta.position.index;
+        if !self.rules.hold(Rule::SnapshotBeforePrune) {
+            life.log.prune(index).unwrap_or_default();
+        }
         let written = write_snapshot(&node.disk, &meta, &state, &self.model.schema);
         if let Some(doom) = doom
             && let Boundary::Snapshot(_) = doom.at

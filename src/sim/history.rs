@@ -3,7 +3,8 @@
 
 use super::model::{Model, Spot};
 use super::oracle::{Violation, ensure};
-use crate::base::ids::{Incarnation, LogIndex, Revision, SessionKey, Term, TxId};
+use crate::base::ids::{Incarnation, LogIndex, Revision, SessionId, SessionKey, Term, TxId};
+use crate::base::policy::Policy;
 use crate::base::rules::Rules;
 use crate::raft::{EntryKind, LogEntry, LogPosition};
 use crate::replication::apply::{Applied, Knowledge, Position, apply};
@@ -58,6 +59,8 @@ pub(super) struct History {
     pending: Option<Watched>,
     locks: Vec<Span>,
     effective: BTreeMap<(SessionKey, Effective), u64>,
+    /// How often a member was taken for lost.
+    pub(super) lost: u64,
 }
 
 impl History {
@@ -72,6 +75,7 @@ impl History {
             pending: None,
             locks: Vec::new(),
             effective: BTreeMap::new(),
+            lost: 0,
         }
     }
 
@@ -110,6 +114,11 @@ impl History {
 
     pub(super) fn revision_at(&self, index: LogIndex) -> Revision {
         self.state(index).map_or(Revision(0), |state| state.revision)
+    }
+
+    /// The policy behind the entry of this index.
+    pub(super) fn policy_at(&self, index: LogIndex) -> Policy {
+        self.state(index).map_or(Policy::default(), |state| state.policy)
     }
 
     /// Where a value was committed first.
@@ -169,7 +178,7 @@ impl History {
         }
         self.locks_after(raw.index, &entry.body, &after)?;
         self.confirmed_after(time, raw.index, &entry.body, (before, &after))?;
-        self.sessions_after(&entry.body);
+        self.sessions_after(&entry.body, &after);
         if let Body::Decision(decision) = &entry.body {
             self.decided(position, decision, before, &after)?;
         }
@@ -321,7 +330,7 @@ impl History {
         ensure("S11", stated == known, || format!("after {index} {stated:?} is pending"))
     }
 
-    fn sessions_after(&mut self, body: &Body) {
+    fn sessions_after(&mut self, body: &Body, after: &State) {
         let mut count = |request: &RequestHead, what| {
             if let Some(session) = request.session {
                 *self.effective.entry((session, what)).or_default() += 1;
@@ -337,6 +346,14 @@ impl History {
             },
             Body::SessionEnd { session, .. } => {
                 self.over.insert(*session);
+            }
+            Body::NodeDown { incarnation, boot, .. } => {
+                self.lost += 1;
+                let ended = after.member(*incarnation).into_iter().flat_map(|member| &member.ended);
+                let key = |id: &SessionId| (*incarnation, *boot, *id);
+                self.over.extend(ended.map(|(id, _)| key(id)).map(|(incarnation, boot, id)| {
+                    SessionKey { incarnation, boot, id }
+                }));
             }
             _ => {}
         }

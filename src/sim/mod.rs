@@ -21,6 +21,8 @@ mod network;
 mod node;
 mod oracle;
 mod participants;
+mod plans;
+mod reads;
 mod trace;
 mod world;
 
@@ -39,6 +41,8 @@ use world::{Event, MS, Phase, World};
 
 /// From here on things go wrong.
 const CALM_US: u64 = 1_500 * MS;
+/// So long a node is away that is taken for lost, and some more.
+const LONG_US: u64 = 38_000 * MS;
 /// Ten election timeouts. Clients go on for so long when nothing goes wrong any more; then there is a leader (L1).
 const HEALED_US: u64 = 5_000 * MS;
 /// After this time without faults every request has an outcome (L2, L7).
@@ -61,10 +65,14 @@ impl Options {
         Self { nodes, rules: Rules::default() }
     }
 
-    /// With a bug: without the rule of this name; none if there is no such rule.
+    /// With a bug: without the rule of this name, or two of them, as `ONE+OTHER`; none if there is no such rule.
     pub fn planted(self, name: &str) -> Option<Self> {
-        let (rule, _) = Rule::ALL.iter().find(|(_, known)| *known == name)?;
-        Some(Self { rules: Rules::without(*rule), ..self })
+        let rule = |name| Rule::ALL.iter().find(|(_, known)| *known == name).map(|(rule, _)| *rule);
+        let rules = match name.split_once('+') {
+            Some((one, other)) => Rules::without(rule(one)?, Some(rule(other)?)),
+            None => Rules::without(rule(name)?, None),
+        };
+        Some(Self { rules, ..self })
     }
 }
 
@@ -122,7 +130,11 @@ impl World {
             self.act_soon(c, wait);
         }
         self.after(CALM_US, Event::Fault);
-        let trouble = 4_000 * MS + self.chance.below(6_000 * MS);
+        let mut trouble = 4_000 * MS + self.chance.below(6_000 * MS);
+        if self.faults.outage {
+            self.after(CALM_US + 500 * MS, Event::Outage);
+            trouble = LONG_US;
+        }
         self.run_until(CALM_US + trouble)?;
         self.phase = Phase::Healed;
         self.heal()?;

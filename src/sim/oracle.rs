@@ -5,11 +5,13 @@ use super::model::Model;
 use super::node::Node;
 use crate::agent::inspect::Inspection;
 use crate::base::ids::{Digest, LogIndex, Revision, SessionKey, Term};
+use crate::base::policy::Policy;
 use crate::raft::{LogEntry, LogPosition};
 use crate::replication::apply::data_digest;
 use crate::replication::state::State;
 use crate::yang::tree::Tree;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A property that did not hold.
 #[derive(Debug, Clone)]
@@ -58,6 +60,8 @@ pub(super) struct Oracle {
     pub(super) fates: BTreeMap<String, Fate>,
     /// The highest revision that a client was told of.
     pub(super) acknowledged: Revision,
+    /// The same, of those that all readers have been promised (PROTOCOL, Terms: not with the policy `majority`).
+    pub(super) shown: Revision,
     told: BTreeMap<(SessionKey, Effective), Told>,
     pub(super) counts: Counts,
 }
@@ -84,8 +88,49 @@ pub struct Counts {
     pub crashes: u64,
     /// Terms with a leader.
     pub leaders: u64,
+    /// Members that were taken for lost.
+    pub lost: u64,
+    /// Transfers of leadership that were ok.
+    pub transfers: u64,
+    /// Changes of policy.
+    pub policies: u64,
     /// Snapshots that one node sent another.
     pub snapshots_sent: u64,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.acknowledged += other.acknowledged;
+        self.refused += other.refused;
+        self.unknown += other.unknown;
+        self.reads += other.reads;
+        self.crashes += other.crashes;
+        self.leaders += other.leaders;
+        self.lost += other.lost;
+        self.transfers += other.transfers;
+        self.policies += other.policies;
+        self.snapshots_sent += other.snapshots_sent;
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} ok, {} refused, {} unknown, {} reads, {} crashes, {} leaders, {} members lost, {} transfers, \
+             {} policies, {} snapshots sent",
+            self.acknowledged,
+            self.refused,
+            self.unknown,
+            self.reads,
+            self.crashes,
+            self.leaders,
+            self.lost,
+            self.transfers,
+            self.policies,
+            self.snapshots_sent
+        )
+    }
 }
 
 impl Oracle {
@@ -98,6 +143,7 @@ impl Oracle {
             revisions: BTreeMap::new(),
             fates: BTreeMap::new(),
             acknowledged: Revision(0),
+            shown: Revision(0),
             told: BTreeMap::new(),
             counts: Counts::default(),
         }
@@ -125,6 +171,7 @@ impl Oracle {
             self.follow(time, n, &seen, nodes)?;
             self.compare(n, &seen)?;
         }
+        self.counts.lost = self.history.lost;
         if let Some(term) = seen.leads {
             self.leads(n, term, nodes)?;
         }
@@ -192,7 +239,7 @@ impl Oracle {
         n: usize,
         nodes: &[Node],
         (value, fence): (&str, Option<LogIndex>),
-    ) -> Result<(), Violation> {
+    ) -> Result<Revision, Violation> {
         self.fates.insert(value.to_owned(), Fate::Must);
         let Some(position) = self.history.position_of(value) else {
             return Err(Violation::new("S12", format!("{value} is ok and not committed")));
@@ -207,7 +254,24 @@ impl Oracle {
         })?;
         let revision = self.history.revision_at(position.index);
         self.acknowledged = self.acknowledged.max(revision);
-        fence.map_or(Ok(()), |fence| self.history.was_protected(fence, position.index))
+        if self.history.policy_at(position.index) != Policy::Majority {
+            self.shown = self.shown.max(revision);
+        }
+        if let Some(fence) = fence {
+            self.history.was_protected(fence, position.index)?;
+        }
+        Ok(revision)
+    }
+
+    /// The newest term that anybody has led in.
+    pub(super) fn last_term(&self) -> Term {
+        self.leaders.keys().next_back().copied().unwrap_or(Term(0))
+    }
+
+    /// A client is told that `n` leads: it has, in the term that was the newest when the client asked, or later.
+    pub(super) fn took_over(&self, n: usize, asked: Term) -> Result<(), Violation> {
+        let led = self.leaders.range(asked..).any(|(_, leader)| *leader == n);
+        ensure("S12", led, || format!("leadership went to {n}, it is said, and did not"))
     }
 
     /// A session is told ok (S12), or nothing, for a request that leaves no value.

@@ -65,6 +65,7 @@ impl World {
     /// A node calls one of its participants.
     pub(super) fn call(&mut self, n: usize, call: HookCall) -> Result<(), Violation> {
         let draw = self.chance.below(100);
+        let refusals = self.habits.refusals;
         self.say(format_args!("{n} calls p{}: {}", call.participant.0, brief(&call.call)));
         let Some(life) = &mut self.nodes[n].life else { return Ok(()) };
         let number = usize::try_from(call.participant.0).expect("a small number");
@@ -80,15 +81,15 @@ impl World {
                 life.participants[number].prepared = None;
                 return Ok(());
             }
-            Call::Rewrite { id, .. } if draw < 15 => {
+            Call::Rewrite { id, .. } if draw >= 85 => {
                 let stamp = self.next_value(n);
                 let edit = self.model.set(super::model::Spot::Stamp, &stamp);
                 (id, HookAnswer::Amend(edit))
             }
-            Call::Rewrite { id, .. } | Call::Validate { id, .. } if draw < 95 => {
+            Call::Rewrite { id, .. } | Call::Validate { id, .. } if draw >= refusals => {
                 (id, HookAnswer::Yes)
             }
-            Call::Prepare { id, .. } if draw < 95 => {
+            Call::Prepare { id, .. } if draw >= refusals => {
                 let participant = &mut life.participants[number];
                 let term = life.agent.inspect().term;
                 let before = participant.prepared.replace(term);

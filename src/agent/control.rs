@@ -7,7 +7,7 @@ use super::head::NotProposed;
 use super::origin::Order;
 use super::requests::From;
 use super::{Agent, Phase, fault};
-use crate::base::ids::{Boot, Digest, Incarnation, Revision, SessionId, TxId};
+use crate::base::ids::{Boot, Digest, Incarnation, LogIndex, Revision, SessionId, TxId};
 use crate::base::limits::NODE_NAME_BYTES_MAX;
 use crate::base::time::{Now, WallTime};
 use crate::base::token::JoinToken;
@@ -461,9 +461,10 @@ impl Agent {
         }
         let conf = self.node.conf_state();
         let last = self.node.last_index();
+        let has_caught_up = |matched: LogIndex| matched.0 > 0 && matched.0 + 64 > last.0;
         let ready = |learner: &&Incarnation| {
             head.member(**learner).is_some_and(|member| member.up)
-                && self.node.matched(**learner).is_some_and(|matched| matched.0 + 64 > last.0)
+                && self.node.matched(**learner).is_some_and(has_caught_up)
         };
         let Some(learner) = conf.learners.iter().find(ready).copied() else { return };
         let request = self.request_head(None, "", now.wall);

@@ -10,7 +10,7 @@ use crate::base::token::JoinToken;
 use crate::netconf::operation::{ClusterRequest, TransactionName};
 use crate::raft::{Delivery, SnapshotMeta};
 use crate::replication::entry::Body;
-use crate::replication::state::Authority;
+use crate::replication::state::{Authority, Charter};
 use std::collections::VecDeque;
 
 struct Node {
@@ -583,7 +583,9 @@ fn a_node_whose_boot_stands_in_its_first_snapshot_becomes_ready() {
         participants: Vec::new(),
     };
     cluster.nodes.get_mut(&1).unwrap().agent.propose(up).unwrap();
-    cluster.settle();
+    cluster.wait(100);
+    let voters = cluster.nodes[&1].agent.node.conf_state().voters;
+    assert_eq!(voters, [Incarnation(1)], "who has nothing of the log does not vote");
     let node = cluster.nodes.get_mut(&1).unwrap();
     let (meta, state) = node.agent.snapshot();
     node.snapshots.insert(meta.position.index, (meta.clone(), state));
@@ -596,6 +598,28 @@ fn a_node_whose_boot_stands_in_its_first_snapshot_becomes_ready() {
     let edit = cluster.set(Datastore::Running, "a", Some("x"));
     cluster.ok(at, edit);
     cluster.everywhere("a=x");
+}
+
+/// The leader that it joined under is gone before it had anything, and the next one's log begins with the first entry.
+#[test]
+fn a_node_that_joined_is_sent_a_snapshot_by_the_next_leader_too() {
+    let mut cluster = Cluster::new(3);
+    let authority = Authority { certificate: vec![1], key: vec![2] };
+    for node in cluster.nodes.values_mut() {
+        let authority = authority.clone();
+        node.agent.state.charter = Some(Charter { name: "lab".to_owned(), authority });
+    }
+    let to = cluster.follower();
+    let at = cluster.open(to);
+    cluster.cluster(at, ClusterRequest::TransferLeadership { to: None });
+    cluster.wait(500);
+    assert_eq!(cluster.leader(), to);
+    cluster.admit(4, at);
+    cluster.kill(to);
+    cluster.add(4, &[], Vec::new());
+    cluster.connect_all();
+    cluster.wait(3000);
+    assert!(cluster.nodes[&4].ready);
 }
 
 #[test]

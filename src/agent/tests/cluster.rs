@@ -124,7 +124,8 @@ impl Cluster {
     /// Carries out effects and delivers messages until nothing more happens.
     fn settle(&mut self) {
         let now = self.now();
-        loop {
+        for delivered in 0.. {
+            assert!(delivered < 100_000, "there is no end to it");
             for id in self.nodes.keys().copied().collect::<Vec<_>>() {
                 self.carry_out(id);
             }
@@ -693,6 +694,35 @@ fn leadership_goes_where_it_is_wanted() {
     cluster.wait(500);
     assert_eq!(cluster.answer(at.0, reply), Some(Answer::Ok));
     assert_eq!(cluster.leader(), to);
+}
+
+#[test]
+fn two_wishes_for_different_leaders_are_both_heard() {
+    let mut cluster = Cluster::new(3);
+    let leader = cluster.leader();
+    let others: Vec<u64> = cluster.nodes.keys().copied().filter(|id| *id != leader).collect();
+    let wish = |cluster: &mut Cluster, at: u64, to: u64| {
+        let (at, session) = cluster.open(at);
+        let reply = ReplyTo(1000 + at);
+        let event = SessionEvent::Cluster {
+            session,
+            message_id: "1".to_owned(),
+            transaction: None,
+            request: ClusterRequest::TransferLeadership { to: Some(format!("node-{to}")) },
+            fresh: Fresh { random: [7; 16], authority: None },
+        };
+        (at, reply, event)
+    };
+    let wishes =
+        [wish(&mut cluster, others[0], others[1]), wish(&mut cluster, others[1], others[0])];
+    let now = cluster.now();
+    for (at, reply, event) in wishes.clone() {
+        cluster.nodes.get_mut(&at).unwrap().agent.step(now, reply, event);
+    }
+    cluster.wait(5000);
+    for (at, reply, _) in wishes {
+        assert_eq!(cluster.answer(at, reply), Some(Answer::Ok));
+    }
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use super::history::Effective;
 use super::model::Spot;
-use super::plans::Action;
 use super::node::Input;
-use super::oracle::{Fate, Violation};
+use super::oracle::{Fate, Violation, ensure};
+use super::plans::Action;
 use super::world::{Event, MS, Phase, World};
 use crate::agent::event::{Answer, Client as Opening, Fresh, ReplyTo, SessionEvent};
 use crate::base::ids::{LogIndex, Revision, SessionKey, Term};
@@ -105,7 +105,12 @@ impl World {
 
     /// A client writes and reads at a node, in a session of its own.
     pub(super) fn probe(&mut self, c: usize, n: usize) {
-        self.clients[c].plan = vec![Action::Edit(Spot::Leaf(0)), Action::Read].into();
+        self.send_client(c, n, vec![Action::Edit(Spot::Leaf(0)), Action::Read]);
+    }
+
+    /// A client without a session does this at a node, and goes.
+    pub(super) fn send_client(&mut self, c: usize, n: usize, plan: Vec<Action>) {
+        self.clients[c].plan = plan.into();
         self.open_at(c, n);
     }
 
@@ -152,7 +157,7 @@ impl World {
 
     /// Of several nodes each has a client that does nothing but read.
     pub(super) fn is_watcher(&self, c: usize) -> bool {
-        self.nodes.len() > 1 && c < self.nodes.len()
+        self.founders > 1 && c < self.founders
     }
 
     fn perform(&mut self, c: usize, action: Action) -> Result<(), Violation> {
@@ -180,8 +185,12 @@ impl World {
             Action::Lock(target) => Request::Lock { target },
             Action::Unlock(target) => Request::Unlock { target },
             Action::Transfer(to) => {
-                let to = to.map(|n| format!("node-{n}"));
+                let to = to.map(|n| self.nodes[n].name.clone());
                 return self.operate(c, action, ClusterRequest::TransferLeadership { to });
+            }
+            Action::Expel(ref name) => {
+                let member = Some(name.clone());
+                return self.operate(c, action, ClusterRequest::Remove { member });
             }
             Action::Policy(policy) => {
                 return self.operate(c, action, ClusterRequest::SetPolicy { policy });
@@ -195,7 +204,8 @@ impl World {
                 return Ok(());
             }
             Action::Sleep(wait) => {
-                self.act_soon(c, wait);
+                let hurries = self.phase >= Phase::Quiet;
+                self.act_soon(c, if hurries { wait.min(100 * MS) } else { wait });
                 return Ok(());
             }
             Action::Close => Request::CloseSession,
@@ -304,6 +314,9 @@ impl World {
         reply: ReplyTo,
         answer: Answer,
     ) -> Result<(), Violation> {
+        if self.join_answered(reply, &answer)? {
+            return Ok(());
+        }
         let Some(c) = self.replies.remove(&reply) else { return Ok(()) };
         let Some(asked) = self.clients[c].asked.take_if(|asked| asked.reply == reply) else {
             return Ok(());
@@ -339,11 +352,12 @@ impl World {
             self.oracle.told(session, what, true)?;
         }
         let client = &mut self.clients[c];
-        let fence = client.fence;
+        let (fence, waited_us) = (client.fence, self.time - asked.since);
         match action {
             Action::Edit(_) => {
                 let value = asked.value.as_deref().unwrap_or_default();
-                let revision = self.oracle.acknowledged(n, &self.nodes, (value, fence))?;
+                let revision =
+                    self.oracle.acknowledged(n, &self.nodes, (value, fence, waited_us))?;
                 client.seen = client.seen.max(revision);
             }
             Action::Remove(spot) => self.oracle.history.was_absent(*spot, asked.floor)?,
@@ -351,11 +365,16 @@ impl World {
                 self.oracle.counts.transfers += 1;
                 to.map_or(Ok(()), |to| self.oracle.took_over(to, asked.term))?;
             }
+            Action::Expel(name) => {
+                let seat = self.oracle.history.last_state().member_named(name);
+                ensure("S18", seat.is_none(), || format!("{name} is removed, and is not"))?;
+            }
             Action::Policy(_) => self.oracle.counts.policies += 1,
             Action::Stage(_) if client.candidate => client.staged.clone_from(&asked.value),
             Action::Commit | Action::CommitConfirmed { .. } => {
                 if let Some(value) = client.staged.take() {
-                    let revision = self.oracle.acknowledged(n, &self.nodes, (&value, fence))?;
+                    let revision =
+                        self.oracle.acknowledged(n, &self.nodes, (&value, fence, waited_us))?;
                     client.seen = client.seen.max(revision);
                 }
             }
@@ -396,6 +415,8 @@ impl World {
                 }
                 client.plan = rest.into();
             }
+            // The node has ended it, and only cannot say what becomes of what it held.
+            Action::Close => client.forget(),
             // Without the candidate there is nothing to go on from.
             Action::Discard => client.plan.clear(),
             _ => {}
@@ -409,6 +430,9 @@ impl World {
             self.oracle.told(session, what, false)?;
         }
         self.clients[c].staged = None;
+        if asked.action == Some(Action::Close) {
+            self.clients[c].forget();
+        }
         Ok(())
     }
 

@@ -114,29 +114,25 @@ fn pair_of(a: usize, b: usize) -> (usize, usize) {
 }
 
 impl Network {
-    pub(super) fn new(nodes: usize, weather: Weather) -> Self {
-        let others = |a| (0..nodes).filter(move |b| *b != a).map(move |b| (a, b));
-        let all: Vec<(usize, usize)> = (0..nodes).flat_map(others).collect();
-        let directions = all.iter().map(|way| (*way, Direction::default())).collect();
-        let pairs = all.iter().filter(|(a, b)| a < b).map(|way| (*way, Pair::default())).collect();
-        Self { directions, pairs, weather }
+    pub(super) fn new(weather: Weather) -> Self {
+        Self { directions: BTreeMap::new(), pairs: BTreeMap::new(), weather }
     }
 
     fn direction(&mut self, from: usize, to: usize) -> &mut Direction {
-        self.directions.get_mut(&(from, to)).expect("a way")
+        self.directions.entry((from, to)).or_default()
     }
 
     fn pair(&mut self, a: usize, b: usize) -> &mut Pair {
-        self.pairs.get_mut(&pair_of(a, b)).expect("a pair")
+        self.pairs.entry(pair_of(a, b)).or_default()
     }
 
     fn is_free(&self, a: usize, b: usize) -> bool {
-        [(a, b), (b, a)].iter().all(|way| self.directions.get(way).is_some_and(|way| !way.blocked))
+        [(a, b), (b, a)].iter().all(|way| self.directions.get(way).is_none_or(|way| !way.blocked))
     }
 }
 
 impl World {
-    fn node_of(&self, incarnation: Incarnation) -> Option<usize> {
+    pub(super) fn node_of(&self, incarnation: Incarnation) -> Option<usize> {
         self.nodes.iter().position(|node| node.incarnation == incarnation)
     }
 
@@ -145,7 +141,8 @@ impl World {
         let Some(to) = self.node_of(to).filter(|to| *to != from) else { return };
         let bytes = message.encode().expect("a message has bytes");
         // Consensus is another's work, and a greeting belongs to its connection.
-        let may_stray = !matches!(message, PeerMessage::Consensus { .. } | PeerMessage::Hello { .. });
+        let may_stray =
+            !matches!(message, PeerMessage::Consensus { .. } | PeerMessage::Hello { .. });
         let is_request = matches!(message, PeerMessage::Request(_));
         if may_stray
             && self.network.pair(from, to).connected
@@ -202,7 +199,9 @@ impl World {
 
     /// Streams a snapshot of the sender's disk.
     pub(super) fn send_snapshot(&mut self, from: usize, snapshot: SendSnapshot) {
-        let Some(to) = self.node_of(snapshot.to) else { return };
+        let Some(to) = self.node_of(snapshot.to) else {
+            return self.give(from, Input::SnapshotSent(snapshot.to, Delivery::Failed));
+        };
         let disk = Arc::new(self.nodes[from].disk.clone());
         let mut bytes = Vec::new();
         if let Ok(mut reader) = SnapshotReader::open(disk, snapshot.index) {

@@ -30,6 +30,8 @@ pub(super) enum Action {
     /// Leadership to this node, or to the best one.
     Transfer(Option<usize>),
     Policy(Policy),
+    /// A member is removed.
+    Expel(String),
     Kill,
     Read,
     Sleep(u64),
@@ -109,6 +111,12 @@ impl World {
 
     /// What an operator does.
     fn operation(&mut self) -> Action {
+        if self.habits.is_growing
+            && self.chance.below(2) == 0
+            && let Some(name) = self.any_member()
+        {
+            return Action::Expel(name);
+        }
         match self.chance.below(8) {
             0..3 => Action::Transfer(None),
             3..6 => Action::Transfer(Some(self.chance.place(self.nodes.len()))),

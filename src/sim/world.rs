@@ -2,6 +2,7 @@
 
 use super::clients::Client;
 use super::faults::Faults;
+use super::members::{Applicant, first_state};
 use super::model::{Model, SPOTS};
 use super::network::{Network, Packet, Stray, Weather};
 use super::node::{Clock, Input, Node, Shown};
@@ -9,12 +10,11 @@ use super::oracle::{Oracle, Violation};
 use super::trace::{Sink, Trace};
 use crate::agent::event::ReplyTo;
 use crate::api::hook::{CallId, HookAnswer};
-use crate::base::ids::{Incarnation, Revision};
+use crate::base::ids::{Incarnation, LogIndex, Revision};
 use crate::base::rules::Rules;
 use crate::raft::SplitMix64;
-use crate::replication::state::{Member, State};
 use crate::storage::simulated_disk::SimulatedDisk;
-use crate::yang::tree::{Seed, Tree};
+use crate::yang::tree::Seed;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -89,6 +89,8 @@ pub(super) enum Event {
     },
     Fault,
     Outage,
+    /// A node wants to join.
+    Join,
 }
 
 /// What people do in a world, drawn once for it.
@@ -96,6 +98,8 @@ pub(super) enum Event {
 pub(super) struct Habits {
     /// Clients edit and read, and do nothing else: so more of that happens.
     pub(super) is_simple: bool,
+    /// Members join and are removed.
+    pub(super) is_growing: bool,
     /// How many times slower clients are than usual.
     pub(super) pace: u64,
     /// Places that values are written to: the fewer, the more requests get into each other's way.
@@ -119,6 +123,10 @@ pub(super) struct World {
     pub(super) rules: Rules,
     pub(super) faults: Faults,
     pub(super) nodes: Vec<Node>,
+    /// How many of them have been there from the beginning.
+    pub(super) founders: usize,
+    pub(super) applicants: BTreeMap<ReplyTo, Applicant>,
+    pub(super) tokens_used: u8,
     pub(super) network: Network,
     pub(super) clients: Vec<Client>,
     /// Strays that come when another leader has begun.
@@ -161,19 +169,24 @@ impl World {
         };
         let outage = size > 1 && chance.below(8) == 0;
         let every_us = if outage { 20_000 * MS } else { 150 * MS + chance.below(1_500 * MS) };
-        let faults = Faults { every_us, outage, hunts_leader: size > 1 && chance.below(2) == 0, ..faults };
+        let faults =
+            Faults { every_us, outage, hunts_leader: size > 1 && chance.below(2) == 0, ..faults };
         // Messages of agents go astray, leaders change, participants refuse: what is said in one term is heard in the
         // next.
         let is_hostile = size > 1 && !outage && chance.below(4) == 0;
         let weather = Weather::draw(&mut chance, is_hostile);
         let state = first_state(size, Seed(u128::from(chance.next())));
-        let nodes = (0..size).zip(1..).map(|(_, id)| new_node(Incarnation(id), &mut chance));
-        let nodes = nodes.collect();
+        let nodes = (0..size)
+            .zip(1..)
+            .map(|(n, id)| new_node(Incarnation(id), format!("node-{n}"), &mut chance));
+        let nodes: Vec<Node> = nodes.collect();
+        let founders = nodes.iter().map(|node| node.incarnation).collect();
         let clients = (0..2 + 2 * size).map(|_| Client::new()).collect();
         let participants = u32::try_from(chance.below(6).saturating_sub(3)).unwrap_or(0);
         let participants = participants.max(u32::from(is_hostile));
         let habits = Habits {
             is_simple: chance.below(3) == 0,
+            is_growing: size > 1 && !outage && chance.below(4) == 0,
             pace: if outage { 20 } else { 1 },
             spots: if chance.below(2) == 0 { 2 } else { SPOTS },
             operations: if is_hostile { 25 } else { [0, 2, 10][chance.place(3)] },
@@ -189,7 +202,10 @@ impl World {
             rules,
             faults,
             nodes,
-            network: Network::new(size, weather),
+            founders: size,
+            applicants: BTreeMap::new(),
+            tokens_used: 0,
+            network: Network::new(weather),
             clients,
             ambush: Vec::new(),
             replies: BTreeMap::new(),
@@ -198,7 +214,7 @@ impl World {
             tokens: Vec::new(),
             habits,
             participants,
-            oracle: Oracle::new(model.clone(), state),
+            oracle: Oracle::new(model.clone(), state, founders),
             phase: Phase::Faults,
             chance,
         }
@@ -352,22 +368,15 @@ impl World {
             Event::Show { client, shown, required } => self.show_read(client, shown, required),
             Event::Fault => self.fault(),
             Event::Outage => self.outage(),
+            Event::Join => {
+                self.want_seat();
+                Ok(())
+            }
         }
     }
 }
 
-/// What the nodes begin with: of several each has a seat.
-fn first_state(size: usize, seed: Seed) -> State {
-    let mut state = State::new(Tree::empty(seed));
-    if size > 1 {
-        let seat = |(n, id)| Member::joining(Incarnation(id), &format!("node-{n}"), "");
-        state.members = (0..size).zip(1..).map(seat).collect();
-        state.next_incarnation = u64::try_from(size + 1).expect("a small number");
-    }
-    state
-}
-
-fn new_node(incarnation: Incarnation, chance: &mut SplitMix64) -> Node {
+pub(super) fn new_node(incarnation: Incarnation, name: String, chance: &mut SplitMix64) -> Node {
     let clock = Clock {
         offset_us: chance.below(1_000_000_000_000),
         rate: 996_000 + chance.below(8_001),
@@ -375,11 +384,14 @@ fn new_node(incarnation: Incarnation, chance: &mut SplitMix64) -> Node {
     };
     Node {
         incarnation,
+        name,
+        is_gone: false,
         disk: SimulatedDisk::new(),
         clock,
         journal: super::journal::Journal::default(),
         life: None,
         lives: 0,
+        applied: LogIndex(0),
         snapshots: BTreeMap::new(),
         paused_until: 0,
         flush_us: 2 * MS,

@@ -7,8 +7,8 @@ use super::head::NotProposed;
 use super::origin::Order;
 use super::requests::From;
 use super::{Agent, Phase, fault};
-use crate::base::ids::{Boot, Digest, Incarnation, Revision, SessionId, TxId};
-use crate::base::limits::NODE_NAME_BYTES_MAX;
+use crate::base::ids::{Boot, Digest, Incarnation, LogIndex, Revision, SessionId, TxId};
+use crate::base::limits::{LEADER_STAYS_MS, NODE_NAME_BYTES_MAX};
 use crate::base::time::{Now, WallTime};
 use crate::base::token::JoinToken;
 use crate::netconf::error::RpcError;
@@ -388,6 +388,9 @@ impl Agent {
             return self.unchanged(now, txid);
         }
         if member == self.parameters.incarnation {
+            if self.leads_lately(now) {
+                return self.leading.forget(txid);
+            }
             // A leader never proposes its own removal: another one does (PROTOCOL L9, F37).
             let Some(best) = self.node.best_other_voter() else {
                 let message = "the only voter cannot leave; stop the node instead";
@@ -412,6 +415,9 @@ impl Agent {
                 self.state.member(to).map_or_else(String::new, |member| member.name.to_string());
             return self.abort(now, txid, vec![fault::member_unreachable(&name)]);
         }
+        if self.leads_lately(now) {
+            return self.leading.forget(txid);
+        }
         match self.node.transfer_leader(to) {
             // It is done when the new leader hears of it again.
             Ok(()) => self.leading.forget(txid),
@@ -419,6 +425,12 @@ impl Agent {
                 self.abort(now, txid, vec![fault::operation_failed(error.to_string())]);
             }
         }
+    }
+
+    /// Leadership does not go on at once: whoever wished for this leader is told so meanwhile, and two wishes that
+    /// contradict each other do not send it to and fro for ever. The origin asks again.
+    fn leads_lately(&self, now: Now) -> bool {
+        now.monotonic.ms_since(self.leading_since) < LEADER_STAYS_MS
     }
 
     /// Proposes a change of one seat with the record of its member. While another change is on its way the origin is
@@ -443,9 +455,10 @@ impl Agent {
         }
         let conf = self.node.conf_state();
         let last = self.node.last_index();
+        let has_caught_up = |matched: LogIndex| matched.0 > 0 && matched.0 + 64 > last.0;
         let ready = |learner: &&Incarnation| {
             head.member(**learner).is_some_and(|member| member.up)
-                && self.node.matched(**learner).is_some_and(|matched| matched.0 + 64 > last.0)
+                && self.node.matched(**learner).is_some_and(has_caught_up)
         };
         let Some(learner) = conf.learners.iter().find(ready).copied() else { return };
         let request = self.request_head(None, SmolStr::default(), now.wall);

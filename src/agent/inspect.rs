@@ -3,7 +3,7 @@
 use super::Agent;
 use crate::base::ids::Term;
 use crate::base::time::Now;
-use crate::raft::LogPosition;
+use crate::raft::{ConfState, LogPosition};
 use crate::replication::state::State;
 
 /// An agent from outside.
@@ -14,8 +14,12 @@ pub(crate) struct Inspection<'a> {
     pub(crate) term: Term,
     /// The term in which it leads.
     pub(crate) leads: Option<Term>,
+    /// Who votes, and who learns, as of what it has applied.
+    pub(crate) seats: ConfState,
     /// It leads and has applied everything before its term.
     pub(crate) decides: bool,
+    /// The term in which the question was put that its participants answer or have answered.
+    pub(crate) asked_in: Option<Term>,
     /// Requests that have no outcome yet.
     pub(crate) pending: usize,
 }
@@ -35,6 +39,21 @@ impl Agent {
         )
     }
 
+    /// Where it stands, for whoever looks for the reason of a standstill.
+    pub(crate) fn standing(&self) -> String {
+        format!(
+            "term {}, leader {:?}, transfers to {:?}, log to {} committed to {} applied to {}, {:?}, waits for {:?}",
+            self.node.term(),
+            self.node.leader(),
+            self.node.transferring_to(),
+            self.node.last_index(),
+            self.node.committed(),
+            self.applied,
+            self.node.conf_state(),
+            self.pending
+        )
+    }
+
     /// What it knows at this moment.
     pub(crate) fn inspect(&self) -> Inspection<'_> {
         Inspection {
@@ -42,7 +61,9 @@ impl Agent {
             state: &self.state,
             term: self.node.term(),
             leads: self.node.is_leader().then(|| self.node.term()),
+            seats: self.node.conf_state(),
             decides: self.head.state().is_some(),
+            asked_in: self.asked_in(),
             pending: self.pending.len(),
         }
     }

@@ -305,6 +305,12 @@ impl Agent {
         }
     }
 
+    /// The term of the question that this member's participants answer or have answered.
+    #[cfg(any(test, feature = "sim"))]
+    pub(super) fn asked_in(&self) -> Option<crate::base::ids::Term> {
+        self.participants.answering.as_ref().map(|answering| answering.question.term)
+    }
+
     pub(super) fn abort_prepared(&mut self) {
         let Some(answering) = self.participants.answering.take() else { return };
         for participant in answering.prepared {

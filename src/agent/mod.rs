@@ -519,6 +519,9 @@ impl Agent {
 
     /// Everything that belonged to this term of leadership is thrown away (PROTOCOL L1).
     fn stop_leading(&mut self, _now: Now) {
+        if !self.parameters.rules.hold(Rule::HeadEnds) {
+            return;
+        }
         self.head.end();
         self.leading = Leading::new(self.new_slots());
         self.strain.has_handed_over();

@@ -28,6 +28,10 @@ impl Agent {
             }
             self.propose_own(Body::Schema { schema_id });
         }
+        // Whoever learns may have nothing yet, and begins with a snapshot: the leader that it joined under may be gone.
+        if !self.node.conf_state().learners.is_empty() {
+            self.effects.snapshot_wanted = true;
+        }
         self.give_all(now);
         self.take_early_requests(now);
         self.duties(now);

@@ -4,6 +4,7 @@ use super::asked::{Asked, Change};
 use super::head::NotProposed;
 use super::{Agent, StorageSpace, fault};
 use crate::base::ids::{LogIndex, Revision, SessionKey};
+use crate::base::rules::{Rule, Rules};
 use crate::base::time::Now;
 use crate::datastore::candidate::Candidate;
 use crate::netconf::error::RpcError;
@@ -47,7 +48,7 @@ impl Agent {
         change: &Change,
     ) -> Result<Evaluated, Vec<RpcError>> {
         let head = self.head.state().ok_or_else(|| vec![fault::no_leader()])?;
-        let step = admit(head, asked, change)?;
+        let step = admit(head, asked, change, self.parameters.rules)?;
         let (base, before) = (head.revision, head.shared.clone());
         let after = self.result_of(head, change)?;
         let after = if change.undoes() { after } else { self.settle((&before, base), &after)? };
@@ -234,7 +235,12 @@ impl Agent {
 }
 
 /// What stands before any change of running: the session, locks, and the rules of a pending confirmed commit (L3).
-fn admit(head: &State, asked: &Asked, change: &Change) -> Result<Option<Step>, Vec<RpcError>> {
+fn admit(
+    head: &State,
+    asked: &Asked,
+    change: &Change,
+    rules: Rules,
+) -> Result<Option<Step>, Vec<RpcError>> {
     match change {
         Change::Validate(_) => return Ok(None),
         Change::Rollback(step) => return Ok(Some(step.clone())),
@@ -254,7 +260,7 @@ fn admit(head: &State, asked: &Asked, change: &Change) -> Result<Option<Step>, V
     let holds = |(target, fence): &(LockTarget, LogIndex)| {
         head.lock(*target).is_some_and(|lock| lock.session == session && lock.fence == *fence)
     };
-    if !asked.held.iter().all(holds) {
+    if !asked.held.iter().all(holds) && rules.hold(Rule::LockFences) {
         return Err(vec![fault::lock_lost()]);
     }
     if let Some(lock) = head.lock(LockTarget::Running)

@@ -187,6 +187,8 @@ pub(crate) const KEEPALIVE_MS: u64 = 50;
 pub(crate) const LEASE_MS: u64 = 150;
 /// Seconds of silence after which what a member's sessions hold is released.
 pub(crate) const SESSION_LEASE_S: u64 = 30;
+/// Milliseconds that a leader leads at least before it gives leadership away.
+pub(crate) const LEADER_STAYS_MS: u64 = 250;
 /// Milliseconds that a request waits for a leader.
 pub(crate) const NO_LEADER_WAIT_MS: u64 = 5_000;
 /// Milliseconds after which a request without an outcome is sent again.

@@ -9,12 +9,23 @@ pub(crate) enum Rule {
     /// What promises a write leaves when it is durable.
     #[cfg(any(test, feature = "sim"))]
     DurableBeforeSends,
+    /// Readers see what an entry made before anybody is told of it.
+    #[cfg(any(test, feature = "sim"))]
+    ViewBeforeSends,
+    /// The log before a snapshot goes when the snapshot is durable.
+    #[cfg(any(test, feature = "sim"))]
+    SnapshotBeforePrune,
+    /// A node whose disk did not do a write ends.
+    #[cfg(any(test, feature = "sim"))]
+    FailedWriteEnds,
     /// A reader looks at the lease before it takes the view, not only after: in between the lease can have ended and
     /// begun again (M2).
     #[cfg(any(test, feature = "sim"))]
     LeaseBeforeView,
     /// A new leader decides nothing before the first entry of its term is applied (L1).
     NoOpFirst,
+    /// What a leader had in mind goes with its leadership (L1).
+    HeadEnds,
     /// A request is for the leader of one term (L2).
     ToOneTerm,
     /// A request that a leader works on is not taken again (L2).
@@ -23,8 +34,18 @@ pub(crate) enum Rule {
     ProvenConclusions,
     /// Only the leader that a request was last given to is believed (O2).
     LastLeaderBelieved,
+    /// An entry of another term than its proposer's has no effect (A1).
+    OwnTerm,
     /// A transaction takes effect once (A2).
     FirstOutcomeStands,
+    /// A decision stands on the revision that it was evaluated on (A3).
+    BaseRevision,
+    /// A decision states the data that it was evaluated on (A3).
+    BaseDigest,
+    /// Who believes to hold a lock holds that one, by its fence (A3).
+    LockFences,
+    /// A confirmation, extension or rollback is for one confirmed commit (A3).
+    GenerationNamed,
     /// A session that ended stays so (A5).
     SessionsStayEnded,
     /// Ok is said when all members that may answer reads have the change (ACK).
@@ -45,7 +66,7 @@ pub(crate) enum Rule {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Rules {
     #[cfg(any(test, feature = "sim"))]
-    without: Option<Rule>,
+    without: [Option<Rule>; 2],
 }
 
 impl Rules {
@@ -58,13 +79,13 @@ impl Rules {
     /// Whether the rule is in force.
     #[cfg(any(test, feature = "sim"))]
     pub(crate) fn hold(self, rule: Rule) -> bool {
-        self.without != Some(rule)
+        !self.without.contains(&Some(rule))
     }
 
-    /// All but one: a planted bug.
+    /// All but one, or two of which each stands behind the other: a planted bug.
     #[cfg(any(test, feature = "sim"))]
-    pub(crate) const fn without(rule: Rule) -> Self {
-        Self { without: Some(rule) }
+    pub(crate) const fn without(rule: Rule, other: Option<Rule>) -> Self {
+        Self { without: [Some(rule), other] }
     }
 }
 
@@ -74,13 +95,22 @@ impl Rule {
     pub(crate) const ALL: &'static [(Rule, &'static str)] = &[
         (Rule::DurableBeforePersisted, "durable-before-persisted"),
         (Rule::DurableBeforeSends, "durable-before-sends"),
+        (Rule::ViewBeforeSends, "view-before-sends"),
+        (Rule::SnapshotBeforePrune, "snapshot-before-prune"),
+        (Rule::FailedWriteEnds, "failed-write-ends"),
         (Rule::LeaseBeforeView, "lease-before-view"),
         (Rule::NoOpFirst, "no-op-first"),
+        (Rule::HeadEnds, "head-ends"),
         (Rule::ToOneTerm, "to-one-term"),
         (Rule::RequestsKnown, "requests-known"),
         (Rule::ProvenConclusions, "proven-conclusions"),
         (Rule::LastLeaderBelieved, "last-leader-believed"),
+        (Rule::OwnTerm, "own-term"),
         (Rule::FirstOutcomeStands, "first-outcome-stands"),
+        (Rule::BaseRevision, "base-revision"),
+        (Rule::BaseDigest, "base-digest"),
+        (Rule::LockFences, "lock-fences"),
+        (Rule::GenerationNamed, "generation-named"),
         (Rule::SessionsStayEnded, "sessions-stay-ended"),
         (Rule::MembersBeforeOk, "members-before-ok"),
         (Rule::OldLeasesCount, "old-leases-count"),

@@ -156,7 +156,7 @@ impl MembershipChange {
     }
 
     /// The change in the bytes of an entry, or what is wrong with them.
-    pub(super) fn decode(bytes: &[u8]) -> Result<MembershipChange, &'static str> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<MembershipChange, &'static str> {
         let Ok(change) = ConfChangeV2::decode(bytes) else {
             return Err("a membership change that cannot be read");
         };

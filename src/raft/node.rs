@@ -73,7 +73,8 @@ pub(crate) struct Node {
     pub(super) outstanding: VecDeque<Outstanding>,
     /// The last `Ready` that is durable.
     pub(super) persisted: ReadyNumber,
-    /// The last `Ready` with a new term or vote.
+    /// The last `Ready` that must be durable before anything is said: with a new term or vote, or as leader with a
+    /// change of members that is committed.
     pub(super) promise: ReadyNumber,
     /// The last index handed out for applying.
     pub(super) handed_out: LogIndex,

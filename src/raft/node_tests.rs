@@ -456,6 +456,36 @@ fn members_come_learn_vote_and_go() {
     assert!(matches!(again, Err(MembershipError::Impossible(_))));
 }
 
+/// Of two members one goes. The other one dies with what it had not written yet: without the first it could never again
+/// commit that it is alone.
+#[test]
+fn a_change_of_members_is_on_the_leaders_disk_before_anybody_hears_that_it_is_committed() {
+    let mut cluster = Cluster::led_by_one(&[1, 2]);
+    propose_seat(&mut cluster, 1, SeatChange::Removed(Incarnation(2))).unwrap();
+    let term = cluster.node(1).term();
+    let written = cluster.node(1).ready().unwrap();
+    let leader = cluster.node(1);
+    leader.persisted(written.number);
+    let frames: Vec<_> = written.messages.into_iter().map(|message| message.frame).collect();
+    let follower = cluster.node(2);
+    frames.iter().for_each(|frame| follower.step(Incarnation(1), frame, Vec::new()).unwrap());
+    let ready = follower.ready().unwrap();
+    follower.persisted(ready.number);
+    let mut answers = ready.persisted_messages;
+    while let Some(ready) = follower.ready() {
+        answers.extend(ready.messages);
+    }
+    let leader = cluster.node(1);
+    for answer in &answers {
+        leader.step(Incarnation(2), &answer.frame, Vec::new()).unwrap();
+    }
+    let ready = leader.ready().unwrap();
+    assert!(matches!(ready.committed[0].entry, CommittedEntry::Membership(_)), "{ready:?}");
+    assert_eq!((ready.sync, ready.messages.len()), (WaitForSync::Yes, 0));
+    assert!(!ready.persisted_messages.is_empty(), "the follower hears of it then");
+    assert_eq!(leader.term(), term);
+}
+
 #[test]
 fn changes_that_could_not_be_applied_are_not_proposed() {
     let mut cluster = Cluster::led_by_one(&[1, 2, 3]);

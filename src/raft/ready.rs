@@ -7,7 +7,7 @@ use crate::raft::{
     Outgoing, Payload, SnapshotMeta,
 };
 use crate::raft::{batch, large, message};
-use raft::eraftpb::{Entry, Message};
+use raft::eraftpb::{Entry, EntryType, Message};
 
 /// The number of a `Ready`; rises by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -94,9 +94,6 @@ impl Node {
         let mut ready = self.raw.ready();
         let number = ReadyNumber(ready.number());
         let hard_state = ready.hs().map(hard_state_from_crate);
-        if hard_state.is_some_and(|state| self.makes_a_promise(state)) {
-            self.promise = number;
-        }
         let snapshot = snapshot_meta(&ready);
         let persist = LogWrite {
             hard_state,
@@ -107,7 +104,13 @@ impl Node {
         let after_persist = batch::join_appends(ready.take_persisted_messages());
         let committed = ready.take_committed_entries();
         let read_states = ready.take_read_states().into_iter();
-        let sync = if ready.must_sync() { WaitForSync::Yes } else { WaitForSync::No };
+        // Who has lost its seat is gone when it hears of that, and can not help to commit it once more.
+        let changes_members = self.is_leader() && committed.iter().any(is_membership);
+        if changes_members || hard_state.is_some_and(|state| self.makes_a_promise(state)) {
+            self.promise = number;
+        }
+        let waits = changes_members || ready.must_sync();
+        let sync = if waits { WaitForSync::Yes } else { WaitForSync::No };
 
         self.take_into_store(&persist, snapshot.clone());
         self.raw.advance_append_async(ready);
@@ -255,6 +258,10 @@ fn snapshot_meta(ready: &raft::Ready) -> Option<SnapshotMeta> {
         position: LogPosition { index: LogIndex(meta.index), term: Term(meta.term) },
         conf_state: ConfState::from_crate(meta.get_conf_state()),
     })
+}
+
+fn is_membership(entry: &Entry) -> bool {
+    entry.get_entry_type() == EntryType::EntryConfChangeV2
 }
 
 fn committed_entry(entry: LogEntry) -> Committed {

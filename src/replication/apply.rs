@@ -82,7 +82,7 @@ pub(crate) fn apply(
         next.outcomes.remove(&request.txid);
         next.control.remove(&request.txid);
     }
-    let applied = if entry.term == position.term {
+    let applied = if entry.term == position.term || !rules.hold(Rule::OwnTerm) {
         apply_body(&mut next, position, &entry.body, knowledge)
     } else {
         Applied::Void
@@ -374,23 +374,24 @@ fn decide(
 ) -> Applied {
     let schema = knowledge.schema;
     let request = &decision.request;
+    let rules = knowledge.rules;
     if is_closed(state, request) {
         return Applied::Known;
     }
-    let holds = state.revision == decision.base
+    let holds = (state.revision == decision.base || !rules.hold(Rule::BaseRevision))
         && state.schema_id == decision.schema_id
         && request.session.is_none_or(|session| state.is_alive(session))
-        && locks_allow(state, decision)
-        && step_holds(state, decision.confirmed.as_ref());
+        && locks_allow(state, decision, rules)
+        && step_holds(state, decision.confirmed.as_ref(), rules);
     if !holds {
         return Applied::Void;
     }
     // The proposer was in this term and had applied the same entries: other data here are no conflict, but a fault.
     let found = data_digest(&state.shared, schema);
-    if found != decision.base_digest && knowledge.settled == Some(found) {
-        return Applied::Void;
-    }
-    if found != decision.base_digest {
+    if found != decision.base_digest && rules.hold(Rule::BaseDigest) {
+        if knowledge.settled == Some(found) {
+            return Applied::Void;
+        }
         return Applied::Diverged { stated: decision.base_digest, found };
     }
     let before = state.shared.clone();
@@ -423,17 +424,18 @@ fn decide(
 
 /// Each lock that the session believes to hold is its own, with that fence; nobody else's covers running. What the
 /// agent decides itself passes all locks.
-fn locks_allow(state: &State, decision: &Decision) -> bool {
+fn locks_allow(state: &State, decision: &Decision, rules: Rules) -> bool {
     let Some(session) = decision.request.session else {
         return true;
     };
     let own = decision.held.iter().all(|(target, fence)| {
         state.lock(*target).is_some_and(|lock| lock.session == session && lock.fence == *fence)
     });
+    let own = own || !rules.hold(Rule::LockFences);
     own && state.lock(LockTarget::Running).is_none_or(|lock| lock.session == session)
 }
 
-fn step_holds(state: &State, step: Option<&Step>) -> bool {
+fn step_holds(state: &State, step: Option<&Step>, rules: Rules) -> bool {
     let pending = state.confirmed.as_ref().map(|pending| pending.generation);
     match step {
         None => true,
@@ -443,7 +445,7 @@ fn step_holds(state: &State, step: Option<&Step>) -> bool {
             | Step::Confirm { generation }
             | Step::Cancel { generation }
             | Step::Rollback { generation, .. },
-        ) => pending == Some(*generation),
+        ) => pending == Some(*generation) || !rules.hold(Rule::GenerationNamed),
     }
 }
 

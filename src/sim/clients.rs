@@ -1,49 +1,19 @@
 //! Clients: each keeps to a plan of a few requests in one session, and knows what it was told.
 
 use super::history::Effective;
-use super::model::{SPOTS, Spot};
+use super::model::Spot;
 use super::node::Input;
-use super::oracle::{Fate, Violation};
+use super::oracle::{Fate, Violation, ensure};
+use super::plans::Action;
 use super::world::{Event, MS, Phase, World};
-use crate::agent::event::{Answer, Client as Opening, ReplyTo, SessionEvent};
-use crate::base::ids::{LogIndex, Revision, SessionKey};
-use crate::base::rules::Rule;
+use crate::agent::event::{Answer, Client as Opening, Fresh, ReplyTo, SessionEvent};
+use crate::base::ids::{LogIndex, Revision, SessionKey, Term};
 use crate::base::time::WallTime;
 use crate::datastore::store::Datastore;
-use crate::netconf::operation::{Commit, Confirmed, Request, TestOption};
+use crate::netconf::operation::{ClusterRequest, Commit, Confirmed, Request, TestOption};
 use crate::netconf::state::{Counters, Transport};
 use std::collections::VecDeque;
 use std::sync::Arc;
-
-/// One step of a plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Action {
-    Edit(Spot),
-    Remove(Spot),
-    /// What validation refuses.
-    Invalid,
-    Stage(Spot),
-    Discard,
-    Commit,
-    CommitConfirmed {
-        timeout_s: u32,
-        persist: Option<String>,
-    },
-    Confirm {
-        persist_id: Option<String>,
-    },
-    Cancel {
-        persist_id: Option<String>,
-    },
-    Lock(Datastore),
-    Unlock(Datastore),
-    Kill,
-    Read,
-    Sleep(u64),
-    Close,
-    /// The transport goes away, whatever is on its way.
-    Vanish,
-}
 
 /// What was asked and is not answered.
 #[derive(Debug, Clone)]
@@ -54,14 +24,16 @@ struct Asked {
     since: u64,
     /// What had been acknowledged, to anybody, when it was asked.
     floor: Revision,
+    /// Who had led so far.
+    term: Term,
 }
 
 /// A client.
 pub(super) struct Client {
     /// Where its session is, in which life.
-    node: usize,
-    life: u64,
-    session: Option<SessionKey>,
+    pub(super) node: usize,
+    pub(super) life: u64,
+    pub(super) session: Option<SessionKey>,
     plan: VecDeque<Action>,
     asked: Option<Asked>,
     /// It holds the candidate's lock, as far as it knows.
@@ -71,7 +43,7 @@ pub(super) struct Client {
     /// The fence of running's lock, as far as it knows.
     fence: Option<LogIndex>,
     /// The highest revision that its session has seen.
-    seen: Revision,
+    pub(super) seen: Revision,
 }
 
 impl Client {
@@ -133,7 +105,12 @@ impl World {
 
     /// A client writes and reads at a node, in a session of its own.
     pub(super) fn probe(&mut self, c: usize, n: usize) {
-        self.clients[c].plan = vec![Action::Edit(Spot::Leaf(0)), Action::Read].into();
+        self.send_client(c, n, vec![Action::Edit(Spot::Leaf(0)), Action::Read]);
+    }
+
+    /// A client without a session does this at a node, and goes.
+    pub(super) fn send_client(&mut self, c: usize, n: usize, plan: Vec<Action>) {
+        self.clients[c].plan = plan.into();
         self.open_at(c, n);
     }
 
@@ -170,76 +147,17 @@ impl World {
         self.next_reply += 1;
         let reply = ReplyTo(self.next_reply);
         self.say_ask(c, reply, action.as_ref(), value.as_ref());
-        let floor = self.oracle.acknowledged;
+        let (floor, term) = (self.oracle.acknowledged, self.oracle.last_term());
         let client = &mut self.clients[c];
-        client.asked = Some(Asked { reply, action, value, since: self.time, floor });
+        client.asked = Some(Asked { reply, action, value, since: self.time, floor, term });
         let n = client.node;
         self.replies.insert(reply, c);
         self.give(n, Input::Question(reply, event));
     }
 
     /// Of several nodes each has a client that does nothing but read.
-    fn is_watcher(&self, c: usize) -> bool {
-        self.nodes.len() > 1 && c < self.nodes.len()
-    }
-
-    /// What a client does next, of one piece.
-    fn plan(&mut self, c: usize) -> Vec<Action> {
-        use Action::{
-            Cancel, Commit, CommitConfirmed, Confirm, Discard, Edit, Invalid, Kill, Lock, Read,
-            Remove, Sleep, Stage, Unlock,
-        };
-        use Datastore::{Candidate, Running};
-        let mut spot = || {
-            let number = self.chance.place(SPOTS);
-            self.model.spot(number)
-        };
-        let (a, b) = (spot(), spot());
-        if self.is_watcher(c) {
-            return vec![Read];
-        }
-        let pause = Sleep(self.chance.below(if self.is_simple { 50 * MS } else { 300 * MS }));
-        let draw = self.chance.below(if self.is_simple { 34 } else { 100 });
-        let mut plan = match draw {
-            0..28 => vec![Edit(a), Read],
-            28..34 => vec![Remove(a)],
-            34..37 => vec![Invalid],
-            37..47 => vec![Lock(Running), Edit(a), pause.clone(), Edit(b), Unlock(Running)],
-            47..60 => vec![Lock(Candidate), Stage(a), Commit, Unlock(Candidate)],
-            60..65 => vec![Stage(a), pause.clone(), Commit],
-            65..67 => vec![Discard],
-            67..76 => {
-                let named = self.chance.below(2) == 0;
-                let persist = named.then(|| self.next_value(c));
-                if let Some(token) = &persist {
-                    self.tokens.push(token.clone());
-                }
-                let timeout_s = 1 + u32::try_from(self.chance.below(3)).unwrap_or(0);
-                let mut plan = vec![
-                    Lock(Candidate),
-                    Stage(a),
-                    CommitConfirmed { timeout_s, persist: persist.clone() },
-                    Sleep(self.chance.below(1_200 * MS)),
-                ];
-                match self.chance.below(4) {
-                    0 => plan.push(Cancel { persist_id: persist }),
-                    1 => {}
-                    _ => plan.push(Confirm { persist_id: persist }),
-                }
-                plan.push(Unlock(Candidate));
-                plan
-            }
-            76..80 => match self.tokens.last().cloned() {
-                Some(token) => vec![Confirm { persist_id: Some(token) }],
-                None => vec![Read],
-            },
-            80..82 => vec![Kill],
-            82..92 => vec![Read, pause.clone(), Read],
-            92..96 => vec![Action::Close],
-            _ => vec![Lock(Running), Edit(a), Action::Vanish],
-        };
-        plan.push(pause);
-        plan
+    pub(super) fn is_watcher(&self, c: usize) -> bool {
+        self.founders > 1 && c < self.founders
     }
 
     fn perform(&mut self, c: usize, action: Action) -> Result<(), Violation> {
@@ -266,6 +184,17 @@ impl World {
             Action::Cancel { persist_id } => Request::CancelCommit { persist_id },
             Action::Lock(target) => Request::Lock { target },
             Action::Unlock(target) => Request::Unlock { target },
+            Action::Transfer(to) => {
+                let to = to.map(|n| self.nodes[n].name.clone());
+                return self.operate(c, action, ClusterRequest::TransferLeadership { to });
+            }
+            Action::Expel(ref name) => {
+                let member = Some(name.clone());
+                return self.operate(c, action, ClusterRequest::Remove { member });
+            }
+            Action::Policy(policy) => {
+                return self.operate(c, action, ClusterRequest::SetPolicy { policy });
+            }
             Action::Kill => match self.victim(c) {
                 Some(session) => Request::KillSession { session },
                 None => return self.next(c),
@@ -275,7 +204,8 @@ impl World {
                 return Ok(());
             }
             Action::Sleep(wait) => {
-                self.act_soon(c, wait);
+                let hurries = self.phase >= Phase::Quiet;
+                self.act_soon(c, if hurries { wait.min(100 * MS) } else { wait });
                 return Ok(());
             }
             Action::Close => Request::CloseSession,
@@ -290,7 +220,22 @@ impl World {
         Ok(())
     }
 
-    fn next(&mut self, c: usize) -> Result<(), Violation> {
+    fn operate(
+        &mut self,
+        c: usize,
+        action: Action,
+        request: ClusterRequest,
+    ) -> Result<(), Violation> {
+        let Some(session) = self.clients[c].session else { return Ok(()) };
+        let message_id = format!("{}", self.next_reply);
+        let fresh = Fresh { random: [0; 16], authority: None };
+        let event =
+            SessionEvent::Cluster { session, message_id, request, transaction: None, fresh };
+        self.ask(c, Some(action), None, event);
+        Ok(())
+    }
+
+    pub(super) fn next(&mut self, c: usize) -> Result<(), Violation> {
         let wait = self.chance.below(20 * MS);
         self.act_soon(c, wait);
         Ok(())
@@ -369,6 +314,9 @@ impl World {
         reply: ReplyTo,
         answer: Answer,
     ) -> Result<(), Violation> {
+        if self.join_answered(reply, &answer)? {
+            return Ok(());
+        }
         let Some(c) = self.replies.remove(&reply) else { return Ok(()) };
         let Some(asked) = self.clients[c].asked.take_if(|asked| asked.reply == reply) else {
             return Ok(());
@@ -387,11 +335,8 @@ impl World {
                 self.act_soon(c, 100 * MS);
                 return Ok(());
             }
-            (Answer::Ok, Some(action)) => {
-                if let Action::Remove(spot) = action {
-                    self.oracle.history.was_absent(*spot, asked.floor)?;
-                }
-                self.granted(c, n, action, asked.value.as_deref())?;
+            (Answer::Ok, Some(_)) => {
+                self.granted(c, n, &asked)?;
             }
             (_, Some(action)) if known => self.refused(c, action, asked.value.as_deref())?,
             (_, Some(_)) => self.unknown(c, &asked)?,
@@ -399,29 +344,38 @@ impl World {
         self.next(c)
     }
 
-    fn granted(
-        &mut self,
-        c: usize,
-        n: usize,
-        action: &Action,
-        value: Option<&str>,
-    ) -> Result<(), Violation> {
+    fn granted(&mut self, c: usize, n: usize, asked: &Asked) -> Result<(), Violation> {
+        let Some(action) = &asked.action else { return Ok(()) };
         self.oracle.counts.acknowledged += 1;
         let Some(session) = self.clients[c].session else { return Ok(()) };
         if let Some(what) = effective(&Some(action.clone())) {
             self.oracle.told(session, what, true)?;
         }
         let client = &mut self.clients[c];
-        let fence = client.fence;
+        let (fence, waited_us) = (client.fence, self.time - asked.since);
         match action {
             Action::Edit(_) => {
-                let value = value.unwrap_or_default();
-                self.oracle.acknowledged(n, &self.nodes, (value, fence))?;
+                let value = asked.value.as_deref().unwrap_or_default();
+                let revision =
+                    self.oracle.acknowledged(n, &self.nodes, (value, fence, waited_us))?;
+                client.seen = client.seen.max(revision);
             }
-            Action::Stage(_) if client.candidate => client.staged = value.map(str::to_owned),
+            Action::Remove(spot) => self.oracle.history.was_absent(*spot, asked.floor)?,
+            Action::Transfer(to) => {
+                self.oracle.counts.transfers += 1;
+                to.map_or(Ok(()), |to| self.oracle.took_over(to, asked.term))?;
+            }
+            Action::Expel(name) => {
+                let seat = self.oracle.history.last_state().member_named(name);
+                ensure("S18", seat.is_none(), || format!("{name} is removed, and is not"))?;
+            }
+            Action::Policy(_) => self.oracle.counts.policies += 1,
+            Action::Stage(_) if client.candidate => client.staged.clone_from(&asked.value),
             Action::Commit | Action::CommitConfirmed { .. } => {
                 if let Some(value) = client.staged.take() {
-                    self.oracle.acknowledged(n, &self.nodes, (&value, fence))?;
+                    let revision =
+                        self.oracle.acknowledged(n, &self.nodes, (&value, fence, waited_us))?;
+                    client.seen = client.seen.max(revision);
                 }
             }
             Action::Discard => {
@@ -461,6 +415,8 @@ impl World {
                 }
                 client.plan = rest.into();
             }
+            // The node has ended it, and only cannot say what becomes of what it held.
+            Action::Close => client.forget(),
             // Without the candidate there is nothing to go on from.
             Action::Discard => client.plan.clear(),
             _ => {}
@@ -474,6 +430,9 @@ impl World {
             self.oracle.told(session, what, false)?;
         }
         self.clients[c].staged = None;
+        if asked.action == Some(Action::Close) {
+            self.clients[c].forget();
+        }
         Ok(())
     }
 
@@ -490,75 +449,6 @@ impl World {
             "client {c} session {session:?} asks {n} as {}: {action:?} {value:?}",
             reply.0
         ));
-    }
-}
-
-/// Reads.
-impl World {
-    /// A reader takes the view of its node, while the lease holds, and looks at the lease again before it answers.
-    fn read(&mut self, c: usize) {
-        let required = self.oracle.acknowledged.max(self.clients[c].seen);
-        let takes = self.chance.below(2 * MS);
-        self.after(takes, Event::Read { client: c, required, tries: 0 });
-    }
-
-    /// The reader has a turn on its node's processor.
-    pub(super) fn reading(
-        &mut self,
-        c: usize,
-        required: Revision,
-        tries: u32,
-    ) -> Result<(), Violation> {
-        let Client { node, life, session, .. } = self.clients[c];
-        let Some(own) = self.nodes[node].life.as_ref().filter(|own| own.number == life) else {
-            return Ok(());
-        };
-        if session.is_none() {
-            return Ok(());
-        }
-        let now = self.nodes[node].clock.now(self.time);
-        let may_read = own.may_read(now) || !self.rules.hold(Rule::LeaseBeforeView);
-        let Some(shown) = own.shown.clone().filter(|_| may_read) else {
-            // At most a second (PROTOCOL M2), then it is told so.
-            if tries < 20 {
-                self.after(50 * MS, Event::Read { client: c, required, tries: tries + 1 });
-                return Ok(());
-            }
-            self.say(format_args!("client {c} may not read"));
-            return self.next(c);
-        };
-        let slow = self.chance.below(20) == 0;
-        let takes = self.chance.below(if slow { 500 * MS } else { 3 * MS });
-        self.for_life(node, takes, |_, _| Event::Show { client: c, shown, required });
-        Ok(())
-    }
-
-    /// The reader is about to answer.
-    pub(super) fn show_read(
-        &mut self,
-        c: usize,
-        shown: super::node::Shown,
-        required: Revision,
-    ) -> Result<(), Violation> {
-        let Client { node, life, session, .. } = self.clients[c];
-        let Some(own) = self.nodes[node].life.as_ref().filter(|own| own.number == life) else {
-            return Ok(());
-        };
-        if session.is_none() {
-            return Ok(());
-        }
-        let now = self.nodes[node].clock.now(self.time);
-        if !own.may_read(now) {
-            return self.next(c);
-        }
-        let revision = shown.revision;
-        self.say(format_args!("client {c} at {node} reads revision {revision}"));
-        super::oracle::ensure("S8", revision >= required, || {
-            format!("client {c} at {node} reads revision {revision} after {required} was ok")
-        })?;
-        self.clients[c].seen = revision;
-        self.oracle.read(node, revision, &shown.view.running)?;
-        self.next(c)
     }
 }
 

@@ -7,7 +7,7 @@ use super::participants::Scripted;
 use super::world::{Event, MS, World};
 use crate::agent::effects::{Effects, Lease};
 use crate::agent::{Agent, Parameters, StorageSpace};
-use crate::base::ids::{Boot, ClusterId, Lineage, LogIndex};
+use crate::base::ids::{Boot, ClusterId, Incarnation, Lineage, LogIndex};
 use crate::base::rules::Rule;
 use crate::base::time::Timestamp;
 use crate::datastore::store::{Datastores, Presence, RunningAccess};
@@ -19,6 +19,7 @@ use crate::storage::{
     SnapshotReader, SnapshotWriter, prepare_spare, prune_snapshots, recover,
 };
 use crate::yang::schema::Schema;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Small, so that a short life sees many segments and snapshots.
@@ -31,7 +32,7 @@ const HEARTBEAT_TICKS: usize = 5;
 impl World {
     /// A node starts from its disk.
     pub(super) fn start(&mut self, n: usize) -> Result<(), Violation> {
-        if self.nodes[n].life.is_some() {
+        if self.nodes[n].life.is_some() || self.nodes[n].is_gone {
             return Ok(());
         }
         let disk = Arc::new(self.nodes[n].disk.clone());
@@ -62,7 +63,8 @@ impl World {
         let state = self.recovered_state(disk, base.index)?;
         let config = NodeConfig {
             id: self.nodes[n].incarnation,
-            voters: self.nodes.iter().map(|node| node.incarnation).collect(),
+            // Whoever joined is sent a snapshot that says who votes.
+            voters: if n < self.founders { self.founders().collect() } else { Vec::new() },
             seed: self.chance.next(),
             election_ticks: ELECTION_TICKS,
             heartbeat_ticks: HEARTBEAT_TICKS,
@@ -74,13 +76,14 @@ impl World {
         let mut agent = Agent::new(parameters, node, state, base);
         agent.set_storage(storage);
         agent.start(self.nodes[n].clock.now(self.time));
-        let single = self.nodes.len() == 1;
+        let single = self.founders == 1;
         let node = &mut self.nodes[n];
         node.lives += 1;
         node.life = Some(Life {
             number: node.lives,
             agent,
             log,
+            peers: BTreeSet::new(),
             inbox: Vec::new(),
             turn_due: false,
             writing: None,
@@ -101,6 +104,10 @@ impl World {
             }
         }
         self.carry_out(n)
+    }
+
+    fn founders(&self) -> impl Iterator<Item = Incarnation> {
+        self.nodes.iter().take(self.founders).map(|node| node.incarnation)
     }
 
     /// A disk without space, or without power: somebody looks after it.
@@ -155,7 +162,7 @@ impl World {
             schema: Arc::clone(&self.model.schema),
             incarnation: self.nodes[n].incarnation,
             boot,
-            name: format!("node-{n}"),
+            name: self.nodes[n].name.clone(),
             address: format!("node-{n}:1"),
             cluster: ClusterId(1),
             lineage: Lineage(1),
@@ -279,7 +286,12 @@ impl World {
             }
             self.nodes[n].journal.append(&persist.write)?;
         }
-        self.oracle.look(self.time, n, &mut self.nodes)
+        let leaders = self.oracle.counts.leaders;
+        self.oracle.look(self.time, n, &mut self.nodes)?;
+        if self.oracle.counts.leaders > leaders {
+            self.spring_ambush(n);
+        }
+        Ok(())
     }
 
     /// The disk has done it, or the node dies of it.
@@ -299,7 +311,9 @@ impl World {
             life.agent.set_storage(StorageSpace::Full);
             outcome = life.log.flush();
         }
-        if let Err(error) = outcome {
+        if let Err(error) = outcome
+            && self.rules.hold(Rule::FailedWriteEnds)
+        {
             self.say(format_args!("{n} ends: {error}"));
             let death = self.draw_death();
             return self.kill(n, death);
@@ -329,10 +343,20 @@ impl World {
         let Some(life) = &mut self.nodes[n].life else { return Ok(()) };
         if let Some(view) = effects.view.take() {
             let revision = life.agent.inspect().state.revision;
-            life.shown = Some(Shown { view, revision });
+            let shown = Shown { view, revision };
+            if self.rules.hold(Rule::ViewBeforeSends) {
+                life.shown = Some(shown);
+            } else {
+                let takes = self.chance.below(5 * MS);
+                self.for_life(n, takes, |node, life| Event::Publish { node, life, shown });
+            }
         }
+        let Some(life) = &mut self.nodes[n].life else { return Ok(()) };
         if let Some(lease) = effects.lease {
             life.lease = lease;
+        }
+        if let Some(peers) = effects.peers.take() {
+            self.wants_peers(n, &peers);
         }
         for call in std::mem::take(&mut effects.hooks) {
             self.call(n, call)?;
@@ -357,7 +381,7 @@ impl World {
                 life.ready = true;
             }
         }
-        ensure("fatal", effects.fatal.is_none(), || format!("{n}: {:?}", effects.fatal))
+        effects.fatal.map_or(Ok(()), |why| self.ends(n, &why))
     }
 
     fn send_all(&mut self, n: usize, effects: &mut Effects) {
@@ -387,6 +411,9 @@ impl World {
             node.disk.crash_at(node.disk.operations() + operation);
         }
         let index = meta.position.index;
+        if !self.rules.hold(Rule::SnapshotBeforePrune) {
+            life.log.prune(index).unwrap_or_default();
+        }
         let written = write_snapshot(&node.disk, &meta, &state, &self.model.schema);
         if let Some(doom) = doom
             && let Boundary::Snapshot(_) = doom.at

@@ -1,9 +1,13 @@
 //! What goes wrong, drawn from the seed; and the end of it.
 
-use super::node::{Boundary, Death, Doom};
+use super::node::{Boundary, Death, Doom, Node};
 use super::oracle::Violation;
 use super::world::{Event, MS, Phase, World};
+use crate::base::limits::SESSION_LEASE_S;
 use crate::storage::simulated_disk::Unsynced;
+
+/// Microseconds that a node is away for which the others must take it for lost.
+const OUTAGE_US: u64 = (SESSION_LEASE_S + 2) * 1000 * MS;
 
 /// What can go wrong in a world. Not each world has everything, so that rare faults are seen alone too.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +21,10 @@ pub(super) struct Faults {
     pub(super) wall_jumps: bool,
     pub(super) sync_errors: bool,
     pub(super) full_disks: bool,
+    /// A node is away for long, and not much else happens.
+    pub(super) outage: bool,
+    /// Half of them are aimed at whoever leads.
+    pub(super) hunts_leader: bool,
     /// Microseconds between two faults, on average.
     pub(super) every_us: u64,
 }
@@ -29,7 +37,7 @@ impl World {
         }
         let wait = self.chance.below(2 * self.faults.every_us) + MS;
         self.after(wait, Event::Fault);
-        let n = self.chance.place(self.nodes.len());
+        let n = self.victim_of_fault();
         let faults = self.faults;
         match self.chance.below(17) {
             0..5 if faults.crashes => self.doom(n),
@@ -71,6 +79,14 @@ impl World {
             _ => {}
         }
         Ok(())
+    }
+
+    fn victim_of_fault(&mut self) -> usize {
+        let any = self.chance.place(self.nodes.len());
+        if !self.faults.hunts_leader || self.chance.below(2) == 0 {
+            return any;
+        }
+        self.nodes.iter().position(Node::decides).unwrap_or(any)
     }
 
     /// A node dies at one of the boundaries that it passes, or where it is after a while.
@@ -115,8 +131,24 @@ impl World {
     fn partition(&mut self, n: usize) {
         let others: Vec<usize> = (0..self.nodes.len()).filter(|other| *other != n).collect();
         let mut ways = Vec::new();
-        match self.chance.below(5) {
+        // Both sides hear at once that the others are gone; otherwise only silence tells them.
+        let mut reset = false;
+        match self.chance.below(8) {
             0 | 1 => ways.extend(others.iter().flat_map(|other| [(n, *other), (*other, n)])),
+            5 | 6 => {
+                ways.extend(others.iter().flat_map(|other| [(n, *other), (*other, n)]));
+                reset = true;
+            }
+            7 if others.len() > 2 => {
+                let first = self.chance.place(others.len());
+                let near = self.chance.place(others.len() / 2) + 1;
+                let side = others.iter().cycle().skip(first).take(near).copied();
+                let side: Vec<usize> = side.chain([n]).collect();
+                for far in others.iter().copied().filter(|other| !side.contains(other)) {
+                    ways.extend(side.iter().flat_map(|near| [(*near, far), (far, *near)]));
+                }
+                reset = self.chance.below(2) == 0;
+            }
             2 => ways.extend(others.iter().map(|other| (n, *other))),
             3 => ways.extend(others.iter().map(|other| (*other, n))),
             _ => {
@@ -127,17 +159,40 @@ impl World {
         }
         let takes = 50 * MS + self.chance.below(3_000 * MS);
         self.say(format_args!("blocked for {} ms: {ways:?}", takes / MS));
+        self.cut(&ways, takes, reset);
+    }
+
+    fn cut(&mut self, ways: &[(usize, usize)], takes: u64, reset: bool) {
         for (from, to) in ways {
-            self.block(from, to);
-            self.after(takes, Event::Free(from, to));
+            self.block(*from, *to);
+            self.after(takes, Event::Free(*from, *to));
+            if reset {
+                self.disconnect(*from, *to, false);
+            }
         }
+    }
+
+    /// A node is away for so long that the others take it for lost (`SESSION_LEASE_S`).
+    pub(super) fn outage(&mut self) -> Result<(), Violation> {
+        let n = self.chance.place(self.nodes.len());
+        let takes = OUTAGE_US + self.chance.below(3_000 * MS);
+        if self.chance.below(2) == 0 {
+            let death = self.draw_death();
+            return self.kill(n, Death { down_us: takes, ..death });
+        }
+        let others = (0..self.nodes.len()).filter(|other| *other != n);
+        let ways: Vec<(usize, usize)> = others.flat_map(|other| [(n, other), (other, n)]).collect();
+        self.say(format_args!("{n} is away for {} ms", takes / MS));
+        self.cut(&ways, takes, false);
+        Ok(())
     }
 
     /// Nothing goes wrong any more.
     pub(super) fn heal(&mut self) -> Result<(), Violation> {
         self.say(format_args!("healed"));
         self.free_all();
-        self.network.weather.lost = 0;
+        self.network.weather.clear();
+        self.ambush.clear();
         for n in 0..self.nodes.len() {
             self.nodes[n].paused_until = self.time;
             self.nodes[n].flush_us = 2 * MS;

@@ -3,20 +3,25 @@
 
 use super::model::{Model, Spot};
 use super::oracle::{Violation, ensure};
-use crate::base::ids::{Incarnation, LogIndex, Revision, SessionKey, Term, TxId};
+use crate::base::ids::{
+    Digest, Incarnation, LogIndex, Revision, SessionId, SessionKey, Term, TxId,
+};
+use crate::base::policy::Policy;
 use crate::base::rules::Rules;
-use crate::raft::{EntryKind, LogEntry, LogPosition};
+use crate::raft::{EntryKind, LogEntry, LogPosition, MembershipChange, SeatChange};
 use crate::replication::apply::{Applied, Knowledge, Position, apply};
-use crate::replication::entry::{Body, Decision, Entry, RequestHead};
+use crate::replication::entry::{Body, Decision, Entry, RequestHead, Seat};
 use crate::replication::state::{LockTarget, State};
 use crate::transaction::confirmed::{RollbackCause, Step};
 use crate::yang::tree::Tree;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// A committed entry, and the state behind it.
 struct Done {
     entry: LogEntry,
     state: State,
+    voters: Rc<BTreeSet<Incarnation>>,
 }
 
 /// What of a session's requests takes effect without leaving a value.
@@ -58,11 +63,23 @@ pub(super) struct History {
     pending: Option<Watched>,
     locks: Vec<Span>,
     effective: BTreeMap<(SessionKey, Effective), u64>,
+    founders: Rc<BTreeSet<Incarnation>>,
+    /// What participants have refused, in which term, and on which members.
+    pub(super) vetoes: BTreeSet<(Term, Digest, Incarnation)>,
+    /// Every incarnation that ever had a seat.
+    incarnations: BTreeSet<Incarnation>,
+    /// How often a member was taken for lost, joined, and was removed.
+    pub(super) lost: u64,
+    pub(super) joined: u64,
+    pub(super) removed: u64,
 }
 
 impl History {
-    pub(super) fn new(model: Model, initial: State) -> Self {
+    pub(super) fn new(model: Model, initial: State, founders: BTreeSet<Incarnation>) -> Self {
         Self {
+            incarnations: founders.clone(),
+            founders: Rc::new(founders),
+            vetoes: BTreeSet::new(),
             model,
             initial,
             entries: Vec::new(),
@@ -72,6 +89,9 @@ impl History {
             pending: None,
             locks: Vec::new(),
             effective: BTreeMap::new(),
+            lost: 0,
+            joined: 0,
+            removed: 0,
         }
     }
 
@@ -97,8 +117,23 @@ impl History {
         self.done(index).map(|done| &done.state)
     }
 
-    fn last_state(&self) -> &State {
+    pub(super) fn last_state(&self) -> &State {
         self.entries.last().map_or(&self.initial, |done| &done.state)
+    }
+
+    /// Whether this incarnation has a seat, or had one.
+    pub(super) fn has_had_seat(&self, incarnation: Incarnation) -> bool {
+        self.incarnations.contains(&incarnation)
+    }
+
+    /// Who votes behind the entry of this index.
+    pub(super) fn voters(&self, index: LogIndex) -> &BTreeSet<Incarnation> {
+        self.done(index).map_or(&self.founders, |done| &done.voters)
+    }
+
+    /// Who votes now.
+    pub(super) fn last_voters(&self) -> &BTreeSet<Incarnation> {
+        self.entries.last().map_or(&self.founders, |done| &done.voters)
     }
 
     /// The last committed entry of an earlier term.
@@ -110,6 +145,11 @@ impl History {
 
     pub(super) fn revision_at(&self, index: LogIndex) -> Revision {
         self.state(index).map_or(Revision(0), |state| state.revision)
+    }
+
+    /// The policy behind the entry of this index.
+    pub(super) fn policy_at(&self, index: LogIndex) -> Policy {
+        self.state(index).map_or(Policy::default(), |state| state.policy)
     }
 
     /// Where a value was committed first.
@@ -141,16 +181,52 @@ impl History {
         }
         ensure("S17", entry.index.0 == self.len() + 1, || format!("a gap before {}", entry.index))?;
         let before = self.last_state().clone();
+        let mut voters = Rc::clone(self.entries.last().map_or(&self.founders, |done| &done.voters));
         let state = match entry.kind {
-            EntryKind::Normal if !entry.data.is_empty() => self.commit(time, entry, &before)?,
-            EntryKind::Normal | EntryKind::Membership => before,
+            EntryKind::Normal if entry.data.is_empty() => before,
+            EntryKind::Normal => self.commit(time, entry, (&entry.data, &before))?,
+            EntryKind::Membership => {
+                let change = MembershipChange::decode(&entry.data)
+                    .map_err(|what| Violation::new("S18", format!("{}: {what}", entry.index)))?;
+                self.seat_given(&change, Rc::make_mut(&mut voters))?;
+                self.commit(time, entry, (change.context(), &before))?
+            }
         };
-        self.entries.push(Done { entry: entry.clone(), state });
+        self.entries.push(Done { entry: entry.clone(), state, voters });
         Ok(())
     }
 
-    fn commit(&mut self, time: u64, raw: &LogEntry, before: &State) -> Result<State, Violation> {
-        let entry = Entry::decode(&raw.data)
+    /// A seat changes hands: one at a time, and an incarnation never comes again (S18).
+    fn seat_given(
+        &mut self,
+        change: &MembershipChange,
+        voters: &mut BTreeSet<Incarnation>,
+    ) -> Result<(), Violation> {
+        let MembershipChange::Simple { seat, .. } = change else {
+            return Err(Violation::new("S18", format!("nobody makes {change:?}")));
+        };
+        match seat {
+            SeatChange::Learner(new) => {
+                let first = self.incarnations.insert(*new);
+                ensure("S18", first, || format!("incarnation {new} was there before"))?;
+                self.joined += 1;
+            }
+            SeatChange::Voter(member) => drop(voters.insert(*member)),
+            SeatChange::Removed(member) => {
+                voters.remove(member);
+                self.removed += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(
+        &mut self,
+        time: u64,
+        raw: &LogEntry,
+        (data, before): (&[u8], &State),
+    ) -> Result<State, Violation> {
+        let entry = Entry::decode(data)
             .map_err(|error| Violation::new("S14", format!("entry {}: {error}", raw.index)))?;
         let position = Position { index: raw.index, term: raw.term };
         let knowledge = Knowledge {
@@ -169,23 +245,31 @@ impl History {
         }
         ensure("S9", entry.term == raw.term, || format!("entry {} of another term", raw.index))?;
         if let Some(request) = entry.body.request() {
-            self.took_effect(raw.index, request)?;
+            self.took_effect(raw.index, request, &entry.body)?;
         }
         self.locks_after(raw.index, &entry.body, &after)?;
         self.confirmed_after(time, raw.index, &entry.body, (before, &after))?;
-        self.sessions_after(&entry.body);
+        self.sessions_after(&entry.body, &after);
         if let Body::Decision(decision) = &entry.body {
             self.decided(position, decision, before, &after)?;
         }
         Ok(after)
     }
 
-    /// A transaction takes effect once (S13), for a session that is not over.
-    fn took_effect(&mut self, index: LogIndex, request: &RequestHead) -> Result<(), Violation> {
+    /// A transaction takes effect once (S13). Changes and locks are closed by the end of their session.
+    fn took_effect(
+        &mut self,
+        index: LogIndex,
+        request: &RequestHead,
+        body: &Body,
+    ) -> Result<(), Violation> {
         let first = self.outcomes.insert(request.txid);
         ensure("S13", first, || format!("{} takes effect again at {index}", request.txid))?;
+        let closed = matches!(body, Body::Decision(_) | Body::Lock { .. } | Body::Unlock { .. });
         let over = request.session.is_some_and(|session| self.over.contains(&session));
-        ensure("S12", !over, || format!("{index} is by a session that was over: {request:?}"))
+        ensure("S12", !(closed && over), || {
+            format!("{index} is by a session that was over: {request:?}")
+        })
     }
 
     /// The chain of revisions has no gap (S7), and what was written is remembered.
@@ -201,6 +285,12 @@ impl History {
         if restores(decision) {
             return Ok(());
         }
+        let (term, result) = (position.term, decision.result_digest);
+        let mut members = before.members.iter().map(|member| member.incarnation);
+        let vetoed = members.any(|member| self.vetoes.contains(&(term, result, member)));
+        ensure("S2", !vetoed || before.policy != Policy::FullySynchronous, || {
+            format!("{} was refused by a participant", position.index)
+        })?;
         let old = self.model.values(&before.shared);
         for (spot, value) in self.model.values(&after.shared) {
             if old.get(&spot) != Some(&value) {
@@ -226,6 +316,9 @@ impl History {
                 session.incarnation == *incarnation && session.boot < boot.counter
             }
             Body::NodeDown { incarnation, boot, .. } => is_of(session, *incarnation, *boot),
+            Body::Seat { change: Seat::Removed { incarnation }, .. } => {
+                session.incarnation == *incarnation
+            }
             _ => false,
         };
         if let (Some(span), Body::Decision(decision)) = (&held, body) {
@@ -318,6 +411,13 @@ impl History {
                 }
                 other => other,
             },
+            Body::Seat { change: Seat::Removed { incarnation }, .. } => match pending {
+                Some(old) if !old.persistent && old.owner.incarnation == *incarnation => {
+                    ensure("S11", after.shared == old.before, || format!("{index}: not restored"))?;
+                    None
+                }
+                other => other,
+            },
             _ => pending,
         };
         let stated = after.confirmed.as_ref().map(|pending| pending.generation);
@@ -325,7 +425,7 @@ impl History {
         ensure("S11", stated == known, || format!("after {index} {stated:?} is pending"))
     }
 
-    fn sessions_after(&mut self, body: &Body) {
+    fn sessions_after(&mut self, body: &Body, after: &State) {
         let mut count = |request: &RequestHead, what| {
             if let Some(session) = request.session {
                 *self.effective.entry((session, what)).or_default() += 1;
@@ -341,6 +441,18 @@ impl History {
             },
             Body::SessionEnd { session, .. } => {
                 self.over.insert(*session);
+            }
+            Body::NodeDown { incarnation, boot, .. } => {
+                self.lost += 1;
+                let ended = after.member(*incarnation).into_iter().flat_map(|member| &member.ended);
+                let key = |id: &SessionId| (*incarnation, *boot, *id);
+                self.over.extend(
+                    ended.map(|(id, _)| key(id)).map(|(incarnation, boot, id)| SessionKey {
+                        incarnation,
+                        boot,
+                        id,
+                    }),
+                );
             }
             _ => {}
         }

@@ -28,8 +28,9 @@ impl Content {
             self.hard_state = hard_state;
         }
         if let Some(base) = write.reset {
+            // What this node had in its place need not be what was committed.
             self.base = base;
-            drop(self.entries.split_off(&LogIndex(base.index.0 + 1)));
+            self.entries.clear();
         }
         for entry in &write.entries {
             drop(self.entries.split_off(&entry.index));
@@ -103,6 +104,7 @@ impl Journal {
         content.hard_state = recovered.hard_state;
         if installed {
             content.base = recovered.base();
+            content.entries.clear();
         }
         drop(content.entries.split_off(&LogIndex(recovered.base().index.0 + 1)));
         for entry in &recovered.entries {

@@ -16,11 +16,14 @@ mod engine;
 mod faults;
 mod history;
 mod journal;
+mod members;
 mod model;
 mod network;
 mod node;
 mod oracle;
 mod participants;
+mod plans;
+mod reads;
 mod trace;
 mod world;
 
@@ -39,6 +42,8 @@ use world::{Event, MS, Phase, World};
 
 /// From here on things go wrong.
 const CALM_US: u64 = 1_500 * MS;
+/// So long a node is away that is taken for lost, and some more.
+const LONG_US: u64 = 38_000 * MS;
 /// Ten election timeouts. Clients go on for so long when nothing goes wrong any more; then there is a leader (L1).
 const HEALED_US: u64 = 5_000 * MS;
 /// After this time without faults every request has an outcome (L2, L7).
@@ -61,10 +66,14 @@ impl Options {
         Self { nodes, rules: Rules::default() }
     }
 
-    /// With a bug: without the rule of this name; none if there is no such rule.
+    /// With a bug: without the rule of this name, or two of them, as `ONE+OTHER`; none if there is no such rule.
     pub fn planted(self, name: &str) -> Option<Self> {
-        let (rule, _) = Rule::ALL.iter().find(|(_, known)| *known == name)?;
-        Some(Self { rules: Rules::without(*rule), ..self })
+        let rule = |name| Rule::ALL.iter().find(|(_, known)| *known == name).map(|(rule, _)| *rule);
+        let rules = match name.split_once('+') {
+            Some((one, other)) => Rules::without(rule(one)?, Some(rule(other)?)),
+            None => Rules::without(rule(name)?, None),
+        };
+        Some(Self { rules, ..self })
     }
 }
 
@@ -122,12 +131,22 @@ impl World {
             self.act_soon(c, wait);
         }
         self.after(CALM_US, Event::Fault);
-        let trouble = 4_000 * MS + self.chance.below(6_000 * MS);
+        if self.habits.is_growing {
+            self.after(CALM_US, Event::Join);
+        }
+        let mut trouble = 4_000 * MS + self.chance.below(6_000 * MS);
+        if self.faults.outage {
+            self.after(CALM_US + 500 * MS, Event::Outage);
+            trouble = LONG_US;
+        }
         self.run_until(CALM_US + trouble)?;
         self.phase = Phase::Healed;
         self.heal()?;
         self.run_until(self.time + HEALED_US)?;
-        ensure("L1", self.nodes.iter().any(Node::decides), || "nobody leads".to_owned())?;
+        if !self.nodes.iter().any(Node::decides) {
+            self.say_standing();
+            return Err(Violation::new("L1", "nobody leads"));
+        }
         self.come_to_rest()?;
         self.probe_all()?;
         self.converge()?;
@@ -139,10 +158,23 @@ impl World {
         self.phase = Phase::Quiet;
         let end = self.time + QUIET_US;
         while let Some(what) = self.unrest() {
-            ensure("L2", self.time < end, || what)?;
+            if self.time >= end {
+                self.say_standing();
+                return Err(Violation::new("L2", what));
+            }
+            self.lay_ghosts();
             self.run_until(self.time + 50 * MS)?;
         }
         Ok(())
+    }
+
+    fn say_standing(&mut self) {
+        for n in self.members() {
+            if let Some(life) = &self.nodes[n].life {
+                let standing = life.agent.standing();
+                self.say(format_args!("{n}: {standing}"));
+            }
+        }
     }
 
     fn unrest(&self) -> Option<String> {
@@ -153,7 +185,17 @@ impl World {
         if self.oracle.history.is_pending() {
             return Some("a confirmed commit is still pending".to_owned());
         }
-        self.nodes.iter().enumerate().find_map(|(n, node)| {
+        let (seats, votes) = (
+            self.oracle.history.last_state().members.len(),
+            self.oracle.history.last_voters().len(),
+        );
+        if seats != votes {
+            return Some(format!("{seats} members have {votes} votes"));
+        }
+        self.nodes.iter().enumerate().filter(|(_, node)| !node.is_gone).find_map(|(n, node)| {
+            if !self.has_seat(n) {
+                return Some(format!("{n} does not know that it was removed"));
+            }
             let Some(life) = &node.life else { return Some(format!("{n} is down")) };
             let pending = life.agent.inspect().pending;
             (pending > 0 || !life.ready)
@@ -164,7 +206,7 @@ impl World {
     /// A fresh write and a read succeed on each node (L1, L4).
     fn probe_all(&mut self) -> Result<(), Violation> {
         self.phase = Phase::Probe;
-        for n in 0..self.nodes.len() {
+        for n in self.members() {
             let (before, end) = (self.oracle.counts, self.time + PROBE_US);
             let done = |counts: Counts| {
                 // The edit and the close.
@@ -181,6 +223,10 @@ impl World {
         Ok(())
     }
 
+    fn members(&self) -> Vec<usize> {
+        (0..self.nodes.len()).filter(|n| !self.nodes[*n].is_gone).collect()
+    }
+
     /// Everybody has everything (L3). That it is the same was seen with each entry.
     fn converge(&mut self) -> Result<(), Violation> {
         let end = self.time + PROBE_US;
@@ -190,7 +236,7 @@ impl World {
                 let life = self.nodes[n].life.as_ref();
                 life.map_or(0, |life| life.agent.inspect().applied.index.0)
             };
-            let behind = (0..self.nodes.len()).find(|n| applied(*n) != last);
+            let behind = self.members().into_iter().find(|n| applied(*n) != last);
             let Some(n) = behind else { return Ok(()) };
             ensure("L3", self.time < end, || format!("{n} has applied {} of {last}", applied(n)))?;
             self.run_until(self.time + 50 * MS)?;

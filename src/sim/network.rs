@@ -5,7 +5,7 @@ use super::oracle::Violation;
 use super::world::{Event, MS, World};
 use crate::agent::effects::SendSnapshot;
 use crate::base::ids::{Incarnation, LogIndex};
-use crate::raft::{Delivery, Payload};
+use crate::raft::{Delivery, Payload, SplitMix64};
 use crate::replication::message::{Lane, PeerMessage};
 use crate::storage::{SnapshotReader, SnapshotWriter};
 use std::collections::BTreeMap;
@@ -13,6 +13,9 @@ use std::sync::Arc;
 
 /// Silence after which a connection is given up.
 const SILENCE_US: u64 = 2_000 * MS;
+
+/// Strays that wait for another leader.
+const AMBUSH_MAX: usize = 64;
 
 /// From one node to another.
 #[derive(Default)]
@@ -53,14 +56,51 @@ enum Cargo {
     Snapshot(LogIndex, Vec<u8>, Vec<u8>),
 }
 
+/// A message of the agents that has lost its way: it comes in its own time, whatever becomes of its connection.
+#[derive(Debug, Clone)]
+pub(super) struct Stray {
+    from: Incarnation,
+    to: usize,
+    life: u64,
+    bytes: Vec<u8>,
+    is_request: bool,
+}
+
 /// How bad the network is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Weather {
     pub(super) latency_us: (u64, u64),
+    /// What the bulk lane takes longer than the prompt one, at most.
+    bulk_us: u64,
     /// In a thousand.
     pub(super) lost: u64,
     pub(super) twice: u64,
     pub(super) late: u64,
+    /// Messages of the agents, in a thousand, that go astray, and copies that do.
+    pub(super) stray: u64,
+    /// Microseconds that a stray takes, at most.
+    stray_us: u64,
+}
+
+impl Weather {
+    /// That of a world.
+    pub(super) fn draw(chance: &mut SplitMix64, is_hostile: bool) -> Self {
+        let wild = if chance.below(4) == 0 { 8 } else { 0 };
+        Self {
+            latency_us: (50, 200 + chance.below(5) * chance.below(4 * MS)),
+            bulk_us: if chance.below(4) == 0 { 60 * MS } else { 0 },
+            lost: wild,
+            twice: wild,
+            late: wild,
+            stray: if is_hostile { 150 } else { 0 },
+            stray_us: if chance.below(2) == 0 { 300 * MS } else { 3_000 * MS },
+        }
+    }
+
+    /// Nothing is lost any more.
+    pub(super) fn clear(&mut self) {
+        (self.lost, self.stray) = (0, 0);
+    }
 }
 
 /// All connections.
@@ -75,29 +115,25 @@ fn pair_of(a: usize, b: usize) -> (usize, usize) {
 }
 
 impl Network {
-    pub(super) fn new(nodes: usize, weather: Weather) -> Self {
-        let others = |a| (0..nodes).filter(move |b| *b != a).map(move |b| (a, b));
-        let all: Vec<(usize, usize)> = (0..nodes).flat_map(others).collect();
-        let directions = all.iter().map(|way| (*way, Direction::default())).collect();
-        let pairs = all.iter().filter(|(a, b)| a < b).map(|way| (*way, Pair::default())).collect();
-        Self { directions, pairs, weather }
+    pub(super) fn new(weather: Weather) -> Self {
+        Self { directions: BTreeMap::new(), pairs: BTreeMap::new(), weather }
     }
 
     fn direction(&mut self, from: usize, to: usize) -> &mut Direction {
-        self.directions.get_mut(&(from, to)).expect("a way")
+        self.directions.entry((from, to)).or_default()
     }
 
     fn pair(&mut self, a: usize, b: usize) -> &mut Pair {
-        self.pairs.get_mut(&pair_of(a, b)).expect("a pair")
+        self.pairs.entry(pair_of(a, b)).or_default()
     }
 
     fn is_free(&self, a: usize, b: usize) -> bool {
-        [(a, b), (b, a)].iter().all(|way| self.directions.get(way).is_some_and(|way| !way.blocked))
+        [(a, b), (b, a)].iter().all(|way| self.directions.get(way).is_none_or(|way| !way.blocked))
     }
 }
 
 impl World {
-    fn node_of(&self, incarnation: Incarnation) -> Option<usize> {
+    pub(super) fn node_of(&self, incarnation: Incarnation) -> Option<usize> {
         self.nodes.iter().position(|node| node.incarnation == incarnation)
     }
 
@@ -105,12 +141,70 @@ impl World {
     pub(super) fn send(&mut self, from: usize, to: Incarnation, message: &PeerMessage) {
         let Some(to) = self.node_of(to).filter(|to| *to != from) else { return };
         let bytes = message.encode().expect("a message has bytes");
+        // Consensus is another's work, and what is said as soon as there is a connection belongs to that.
+        let may_stray = !matches!(
+            message,
+            PeerMessage::Consensus { .. } | PeerMessage::Hello { .. } | PeerMessage::Removed
+        );
+        let is_request = matches!(message, PeerMessage::Request(_));
+        if may_stray
+            && self.network.pair(from, to).connected
+            && self.strays((from, to), &bytes, is_request)
+        {
+            return;
+        }
         self.dispatch(from, to, Cargo::Message(message.lane(), bytes, message.beside().to_vec()));
+    }
+
+    /// Whether it goes astray instead of going its way. A copy of it may do that too.
+    fn strays(&mut self, (from, to): (usize, usize), bytes: &[u8], is_request: bool) -> bool {
+        let Weather { stray, stray_us, .. } = self.network.weather;
+        let draw = if stray > 0 { self.chance.below(1000) } else { u64::MAX };
+        if draw < 2 * stray {
+            let wait = MS + self.chance.below(stray_us);
+            let (from, bytes) = (self.nodes[from].incarnation, bytes.to_vec());
+            let life = self.nodes[to].life.as_ref().map(|life| life.number);
+            let stray = life.map(|life| Stray { from, to, life, bytes, is_request });
+            match stray {
+                Some(stray) if self.chance.below(2) == 0 => {
+                    let full = self.ambush.len() >= AMBUSH_MAX;
+                    self.ambush.drain(..usize::from(full));
+                    self.ambush.push(stray);
+                }
+                Some(stray) => self.after(wait, Event::Stray(stray)),
+                None => {}
+            }
+        }
+        draw < stray
+    }
+
+    /// Another leader has begun: the worst moment for what was meant for the one before. What it was asked itself, in
+    /// an earlier term, comes to it.
+    pub(super) fn spring_ambush(&mut self, leader: usize) {
+        let ambush = std::mem::take(&mut self.ambush);
+        let comes = |stray: &Stray| !stray.is_request || stray.to == leader;
+        let (come, stay) = ambush.into_iter().partition(comes);
+        self.ambush = stay;
+        for stray in Vec::from(come) {
+            let wait = self.chance.below(10 * MS);
+            self.after(wait, Event::Stray(stray));
+        }
+    }
+
+    pub(super) fn deliver_stray(&mut self, stray: Stray) {
+        let Stray { from, to, life, bytes, .. } = stray;
+        if self.lives(to, life) {
+            let message = PeerMessage::decode(&bytes, Vec::new()).expect("what was encoded");
+            self.say(format_args!("{from}->{to} late: {}", brief(&message)));
+            self.give(to, Input::Peer(from, message));
+        }
     }
 
     /// Streams a snapshot of the sender's disk.
     pub(super) fn send_snapshot(&mut self, from: usize, snapshot: SendSnapshot) {
-        let Some(to) = self.node_of(snapshot.to) else { return };
+        let Some(to) = self.node_of(snapshot.to) else {
+            return self.give(from, Input::SnapshotSent(snapshot.to, Delivery::Failed));
+        };
         let disk = Arc::new(self.nodes[from].disk.clone());
         let mut bytes = Vec::new();
         if let Ok(mut reader) = SnapshotReader::open(disk, snapshot.index) {
@@ -149,8 +243,13 @@ impl World {
         let (low, high) = self.network.weather.latency_us;
         let late = self.chance.below(1000) < self.network.weather.late;
         let mut takes = low + self.chance.below(high - low + 1);
+        let bulk_us = self.network.weather.bulk_us;
         let lane = match &packet.what {
-            Cargo::Message(lane, ..) => *lane,
+            Cargo::Message(Lane::Prompt, ..) => Lane::Prompt,
+            Cargo::Message(Lane::Bulk, ..) => {
+                takes += if bulk_us > 0 { self.chance.below(bulk_us) } else { 0 };
+                Lane::Bulk
+            }
             Cargo::Snapshot(_, bytes, _) => {
                 takes += 10 * MS + u64::try_from(bytes.len()).unwrap_or(0);
                 Lane::Bulk

@@ -14,7 +14,7 @@ use crate::replication::message::PeerMessage;
 use crate::replication::state::State;
 use crate::storage::Log;
 use crate::storage::simulated_disk::{SimulatedDisk, Unsynced};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Where in the order of effects a node can die.
@@ -100,12 +100,17 @@ pub(super) struct Shown {
 /// A node.
 pub(super) struct Node {
     pub(super) incarnation: Incarnation,
+    pub(super) name: String,
+    /// It was removed, and knows it.
+    pub(super) is_gone: bool,
     pub(super) disk: SimulatedDisk,
     pub(super) clock: Clock,
     pub(super) journal: Journal,
     pub(super) life: Option<Life>,
     /// How many lives it has had.
     pub(super) lives: u64,
+    /// How far it has ever applied.
+    pub(super) applied: LogIndex,
     /// The snapshots that its disk has had.
     pub(super) snapshots: BTreeMap<LogIndex, SnapshotMeta>,
     /// Nothing of it runs before.
@@ -126,6 +131,8 @@ pub(super) struct Life {
     pub(super) number: u64,
     pub(super) agent: Agent,
     pub(super) log: Log,
+    /// Whom it wants to be connected to.
+    pub(super) peers: BTreeSet<Incarnation>,
     pub(super) inbox: Vec<Input>,
     /// Its thread will look at the inbox.
     pub(super) turn_due: bool,

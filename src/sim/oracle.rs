@@ -4,12 +4,15 @@ use super::history::{Effective, History};
 use super::model::Model;
 use super::node::Node;
 use crate::agent::inspect::Inspection;
-use crate::base::ids::{Digest, LogIndex, Revision, SessionKey, Term};
+use crate::base::ids::{Digest, Incarnation, LogIndex, Revision, SessionKey, Term};
+use crate::base::limits::ACK_TIMEOUT_MS;
+use crate::base::policy::Policy;
 use crate::raft::{LogEntry, LogPosition};
 use crate::replication::apply::data_digest;
 use crate::replication::state::State;
 use crate::yang::tree::Tree;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// A property that did not hold.
 #[derive(Debug, Clone)]
@@ -58,6 +61,8 @@ pub(super) struct Oracle {
     pub(super) fates: BTreeMap<String, Fate>,
     /// The highest revision that a client was told of.
     pub(super) acknowledged: Revision,
+    /// The same, of those that all readers have been promised (PROTOCOL, Terms: not with the policy `majority`).
+    pub(super) shown: Revision,
     told: BTreeMap<(SessionKey, Effective), Told>,
     pub(super) counts: Counts,
 }
@@ -84,20 +89,70 @@ pub struct Counts {
     pub crashes: u64,
     /// Terms with a leader.
     pub leaders: u64,
+    /// Members that were taken for lost.
+    pub lost: u64,
+    /// Nodes that joined.
+    pub joined: u64,
+    /// Members that were removed.
+    pub removed: u64,
+    /// Transfers of leadership that were ok.
+    pub transfers: u64,
+    /// Changes of policy.
+    pub policies: u64,
     /// Snapshots that one node sent another.
     pub snapshots_sent: u64,
 }
 
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.acknowledged += other.acknowledged;
+        self.refused += other.refused;
+        self.unknown += other.unknown;
+        self.reads += other.reads;
+        self.crashes += other.crashes;
+        self.leaders += other.leaders;
+        self.lost += other.lost;
+        self.joined += other.joined;
+        self.removed += other.removed;
+        self.transfers += other.transfers;
+        self.policies += other.policies;
+        self.snapshots_sent += other.snapshots_sent;
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} ok, {} refused, {} unknown, {} reads, {} crashes, {} leaders, {} lost, {} joined, {} removed, {} transfers, \
+             {} policies, {} snapshots sent",
+            self.acknowledged,
+            self.refused,
+            self.unknown,
+            self.reads,
+            self.crashes,
+            self.leaders,
+            self.lost,
+            self.joined,
+            self.removed,
+            self.transfers,
+            self.policies,
+            self.snapshots_sent
+        )
+    }
+}
+
 impl Oracle {
-    pub(super) fn new(model: Model, state: State) -> Self {
+    pub(super) fn new(model: Model, state: State, founders: BTreeSet<Incarnation>) -> Self {
         Self {
-            history: History::new(model.clone(), state),
+            history: History::new(model.clone(), state, founders),
             model,
             leaders: BTreeMap::new(),
             written: BTreeMap::new(),
             revisions: BTreeMap::new(),
             fates: BTreeMap::new(),
             acknowledged: Revision(0),
+            shown: Revision(0),
             told: BTreeMap::new(),
             counts: Counts::default(),
         }
@@ -123,12 +178,19 @@ impl Oracle {
         let seen = life.agent.inspect();
         if seen.applied.index > life.compared {
             self.follow(time, n, &seen, nodes)?;
-            self.compare(n, &seen)?;
+            // What grows is compared each few entries: a difference in it stays.
+            let whole = seen.applied.index.0 / 16 != life.compared.0 / 16;
+            let own = node.incarnation;
+            self.compare((n, own), &seen, whole)?;
         }
+        self.counts.lost = self.history.lost;
+        self.counts.joined = self.history.joined;
+        self.counts.removed = self.history.removed;
         if let Some(term) = seen.leads {
             self.leads(n, term, nodes)?;
         }
         let applied = seen.applied.index;
+        nodes[n].applied = nodes[n].applied.max(applied);
         if let Some(life) = &mut nodes[n].life {
             life.compared = applied;
         }
@@ -159,13 +221,26 @@ impl Oracle {
     }
 
     /// At the same index the state is the same (S14, S1).
-    fn compare(&mut self, n: usize, seen: &Inspection<'_>) -> Result<(), Violation> {
+    fn compare(
+        &mut self,
+        (n, own): (usize, Incarnation),
+        seen: &Inspection<'_>,
+        whole: bool,
+    ) -> Result<(), Violation> {
         let state = seen.state;
         let digest = data_digest(&state.shared, &self.model.schema);
         let first = *self.revisions.entry(state.revision).or_insert(digest);
         ensure("S7", first == digest, || format!("{n}: another revision {}", state.revision))?;
+        if !seen.seats.contains(own) {
+            // Who is removed stops in the middle of that entry.
+            return Ok(());
+        }
         let Some(reference) = self.history.state(seen.applied.index) else { return Ok(()) };
-        let difference = difference(reference, state);
+        let voters = self.history.voters(seen.applied.index);
+        ensure("S18", seen.seats.voters.iter().eq(voters), || {
+            format!("{n} at {} counts the votes of {:?}", seen.applied.index, seen.seats)
+        })?;
+        let difference = difference(reference, state, whole);
         ensure("S14", difference.is_none(), || {
             let what = difference.unwrap_or_default();
             format!("{n} at {} has other {what}", seen.applied.index)
@@ -191,8 +266,8 @@ impl Oracle {
         &mut self,
         n: usize,
         nodes: &[Node],
-        (value, fence): (&str, Option<LogIndex>),
-    ) -> Result<(), Violation> {
+        (value, fence, waited_us): (&str, Option<LogIndex>, u64),
+    ) -> Result<Revision, Violation> {
         self.fates.insert(value.to_owned(), Fate::Must);
         let Some(position) = self.history.position_of(value) else {
             return Err(Violation::new("S12", format!("{value} is ok and not committed")));
@@ -201,13 +276,49 @@ impl Oracle {
         ensure("S8", applied.is_some_and(|applied| applied >= position.index), || {
             format!("{n} answers ok for {position:?} and has applied {applied:?}")
         })?;
-        let holders = nodes.iter().filter(|node| node.journal.is_durable(position)).count();
-        ensure("S20", 2 * holders > nodes.len(), || {
+        let on_majority = |voters: &BTreeSet<Incarnation>| {
+            let votes = nodes.iter().filter(|node| voters.contains(&node.incarnation));
+            2 * votes.filter(|node| node.journal.is_durable(position)).count() > voters.len()
+        };
+        // A change of members may have come in between.
+        let durable = on_majority(self.history.voters(position.index))
+            || on_majority(self.history.last_voters());
+        ensure("S20", durable, || {
+            let holders = nodes.iter().filter(|node| node.journal.is_durable(position)).count();
             format!("{value} is ok while {holders} of {} have {position:?}", nodes.len())
         })?;
         let revision = self.history.revision_at(position.index);
         self.acknowledged = self.acknowledged.max(revision);
-        fence.map_or(Ok(()), |fence| self.history.was_protected(fence, position.index))
+        if self.history.policy_at(position.index) != Policy::Majority {
+            self.shown = self.shown.max(revision);
+        }
+        if self.history.policy_at(position.index) == Policy::FullySynchronous
+            && self.history.last_state().policy == Policy::FullySynchronous
+            && waited_us < ACK_TIMEOUT_MS * 900
+        {
+            let voters = self.history.last_voters();
+            let counts = |node: &&Node| voters.contains(&node.incarnation);
+            let behind = nodes.iter().filter(counts).find(|node| node.applied < position.index);
+            ensure("S2", behind.is_none(), || {
+                let name = behind.map(|node| &node.name);
+                format!("{value} is ok while {name:?} has not applied {position:?}")
+            })?;
+        }
+        if let Some(fence) = fence {
+            self.history.was_protected(fence, position.index)?;
+        }
+        Ok(revision)
+    }
+
+    /// The newest term that anybody has led in.
+    pub(super) fn last_term(&self) -> Term {
+        self.leaders.keys().next_back().copied().unwrap_or(Term(0))
+    }
+
+    /// A client is told that `n` leads: it has, in the term that was the newest when the client asked, or later.
+    pub(super) fn took_over(&self, n: usize, asked: Term) -> Result<(), Violation> {
+        let led = self.leaders.range(asked..).any(|(_, leader)| *leader == n);
+        ensure("S12", led, || format!("leadership went to {n}, it is said, and did not"))
     }
 
     /// A session is told ok (S12), or nothing, for a request that leaves no value.
@@ -269,8 +380,8 @@ impl Oracle {
     }
 }
 
-/// The first part in which two states differ.
-pub(super) fn difference(a: &State, b: &State) -> Option<&'static str> {
+/// The first part in which two states differ; without `whole` of those that are quickly compared.
+fn difference(a: &State, b: &State, whole: bool) -> Option<&'static str> {
     let confirmed = |state: &State| {
         state.confirmed.as_ref().map(|pending| {
             let base = pending.base.clone();
@@ -284,13 +395,23 @@ pub(super) fn difference(a: &State, b: &State) -> Option<&'static str> {
         ("members", a.members == b.members),
         ("locks", a.locks == b.locks),
         ("confirmed commit", confirmed(a) == confirmed(b)),
-        ("outcomes", a.outcomes == b.outcomes),
-        ("outcomes of locks", a.control == b.control),
-        ("history", a.history == b.history),
+        ("outcomes", a.outcomes.len() == b.outcomes.len()),
+        ("outcomes of locks", a.control.len() == b.control.len()),
+        ("history", a.history.len() == b.history.len()),
         ("session-ids", a.next_session_id == b.next_session_id),
         ("schema", a.schema_id == b.schema_id),
         ("incarnations", a.next_incarnation == b.next_incarnation),
         ("policy", a.policy == b.policy),
+        ("tokens", a.tokens == b.tokens),
+        ("charter", a.charter == b.charter),
     ];
-    parts.into_iter().find(|(_, same)| !same).map(|(what, _)| what)
+    let large = || {
+        [
+            ("outcomes", a.outcomes == b.outcomes),
+            ("outcomes of locks", a.control == b.control),
+            ("history", a.history == b.history),
+        ]
+    };
+    let large = whole.then(large).into_iter().flatten();
+    parts.into_iter().chain(large).find(|(_, same)| !same).map(|(what, _)| what)
 }

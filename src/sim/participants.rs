@@ -6,6 +6,8 @@ use super::world::{Event, MS, World};
 use crate::agent::slot::Registration;
 use crate::api::hook::{Call, HookAnswer, HookCall, ParticipantId, Proposed};
 use crate::base::ids::{Revision, Term};
+use crate::raft::SplitMix64;
+use crate::replication::apply::data_digest;
 use crate::yang::tree::Tree;
 
 /// Milliseconds that one has to answer.
@@ -62,9 +64,33 @@ impl Scripted {
 }
 
 impl World {
+    /// Whether the participant says no. It does not change its mind about a change within a term, and what all must
+    /// agree to does not take place then (S2).
+    fn refuses(&mut self, n: usize, call: &HookCall) -> bool {
+        let (stage, change) = match &call.call {
+            Call::Validate { change, .. } => (1, change),
+            Call::Prepare { change, .. } => (2, change),
+            Call::Rewrite { .. } => return self.chance.below(100) < self.habits.refusals,
+            Call::Start { .. } | Call::Commit { .. } | Call::Abort => return false,
+        };
+        let Some(life) = &self.nodes[n].life else { return false };
+        let seen = life.agent.inspect();
+        let term = seen.asked_in.unwrap_or(seen.term);
+        let result = data_digest(&change.after, &self.model.schema);
+        let who = format!("{n} {} {stage} {term} {result}", call.participant.0);
+        let mut chance = SplitMix64::new(u64::from(crc32fast::hash(who.as_bytes())));
+        let refuses = chance.below(100) < self.habits.refusals;
+        if refuses {
+            let member = self.nodes[n].incarnation;
+            self.oracle.history.vetoes.insert((term, result, member));
+        }
+        refuses
+    }
+
     /// A node calls one of its participants.
     pub(super) fn call(&mut self, n: usize, call: HookCall) -> Result<(), Violation> {
         let draw = self.chance.below(100);
+        let refuses = self.refuses(n, &call);
         self.say(format_args!("{n} calls p{}: {}", call.participant.0, brief(&call.call)));
         let Some(life) = &mut self.nodes[n].life else { return Ok(()) };
         let number = usize::try_from(call.participant.0).expect("a small number");
@@ -80,18 +106,18 @@ impl World {
                 life.participants[number].prepared = None;
                 return Ok(());
             }
-            Call::Rewrite { id, .. } if draw < 15 => {
+            Call::Rewrite { id, .. } if draw >= 85 => {
                 let stamp = self.next_value(n);
                 let edit = self.model.set(super::model::Spot::Stamp, &stamp);
                 (id, HookAnswer::Amend(edit))
             }
-            Call::Rewrite { id, .. } | Call::Validate { id, .. } if draw < 95 => {
+            Call::Rewrite { id, .. } | Call::Validate { id, .. } if !refuses => {
                 (id, HookAnswer::Yes)
             }
-            Call::Prepare { id, .. } if draw < 95 => {
+            Call::Prepare { id, .. } if !refuses => {
                 let participant = &mut life.participants[number];
-                let term = life.agent.inspect().term;
-                let before = participant.prepared.replace(term);
+                let seen = life.agent.inspect();
+                let before = participant.prepared.replace(seen.asked_in.unwrap_or(seen.term));
                 ensure("S5", before.is_none(), || format!("{n}: asked to prepare while prepared"))?;
                 (id, HookAnswer::Yes)
             }

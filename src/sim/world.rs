@@ -2,19 +2,19 @@
 
 use super::clients::Client;
 use super::faults::Faults;
-use super::model::Model;
-use super::network::{Network, Packet, Weather};
+use super::members::{Applicant, first_state};
+use super::model::{Model, SPOTS};
+use super::network::{Network, Packet, Stray, Weather};
 use super::node::{Clock, Input, Node, Shown};
 use super::oracle::{Oracle, Violation};
 use super::trace::{Sink, Trace};
 use crate::agent::event::ReplyTo;
 use crate::api::hook::{CallId, HookAnswer};
-use crate::base::ids::{Incarnation, Revision};
+use crate::base::ids::{Incarnation, LogIndex, Revision};
 use crate::base::rules::Rules;
 use crate::raft::SplitMix64;
-use crate::replication::state::State;
 use crate::storage::simulated_disk::SimulatedDisk;
-use crate::yang::tree::{Seed, Tree};
+use crate::yang::tree::Seed;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -65,6 +65,13 @@ pub(super) enum Event {
     FastDisk(usize),
     LargeDisk(usize),
     Deliver(Packet),
+    Stray(Stray),
+    /// What a node has made is shown to its readers.
+    Publish {
+        node: usize,
+        life: u64,
+        shown: Shown,
+    },
     Connect(usize, usize),
     Broken(usize, usize, u64),
     Silent(usize, usize, u64),
@@ -81,6 +88,28 @@ pub(super) enum Event {
         required: Revision,
     },
     Fault,
+    Outage,
+    /// A node wants to join.
+    Join,
+}
+
+/// What people do in a world, drawn once for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Habits {
+    /// Clients edit and read, and do nothing else: so more of that happens.
+    pub(super) is_simple: bool,
+    /// Members join and are removed.
+    pub(super) is_growing: bool,
+    /// How many times slower clients are than usual.
+    pub(super) pace: u64,
+    /// Places that values are written to: the fewer, the more requests get into each other's way.
+    pub(super) spots: usize,
+    /// Of a hundred pieces of a client's plan, those that are for operators: leadership, policy.
+    pub(super) operations: u64,
+    /// Of a hundred pieces of a client's plan, those that remove what may not be there.
+    pub(super) removals: u64,
+    /// Of a hundred questions to participants, those that they say no to.
+    pub(super) refusals: u64,
 }
 
 /// The world of one seed.
@@ -94,13 +123,18 @@ pub(super) struct World {
     pub(super) rules: Rules,
     pub(super) faults: Faults,
     pub(super) nodes: Vec<Node>,
+    /// How many of them have been there from the beginning.
+    pub(super) founders: usize,
+    pub(super) applicants: BTreeMap<ReplyTo, Applicant>,
+    pub(super) tokens_used: u8,
     pub(super) network: Network,
     pub(super) clients: Vec<Client>,
+    /// Strays that come when another leader has begun.
+    pub(super) ambush: Vec<Stray>,
     pub(super) replies: BTreeMap<ReplyTo, usize>,
     pub(super) next_reply: u64,
     values: u64,
-    /// Clients edit and read, and do nothing else: so more of that happens.
-    pub(super) is_simple: bool,
+    pub(super) habits: Habits,
     /// Persist-ids that were given out.
     pub(super) tokens: Vec<String>,
     /// Participants of each node.
@@ -129,21 +163,36 @@ impl World {
             wall_jumps: sometimes(2),
             sync_errors: !sometimes(4),
             full_disks: !sometimes(3),
+            hunts_leader: false,
+            outage: false,
             every_us: 0,
         };
-        let faults = Faults { every_us: 150 * MS + chance.below(1_500 * MS), ..faults };
-        let wild = if chance.below(4) == 0 { 8 } else { 0 };
-        let weather = Weather {
-            latency_us: (50, 200 + chance.below(5) * chance.below(4 * MS)),
-            lost: wild,
-            twice: wild,
-            late: wild,
-        };
-        let state = State::new(Tree::empty(Seed(u128::from(chance.next()))));
-        let nodes = (0..size).zip(1..).map(|(_, id)| new_node(Incarnation(id), &mut chance));
-        let nodes = nodes.collect();
+        let outage = size > 1 && chance.below(8) == 0;
+        let every_us = if outage { 20_000 * MS } else { 150 * MS + chance.below(1_500 * MS) };
+        let faults =
+            Faults { every_us, outage, hunts_leader: size > 1 && chance.below(2) == 0, ..faults };
+        // Messages of agents go astray, leaders change, participants refuse: what is said in one term is heard in the
+        // next.
+        let is_hostile = size > 1 && !outage && chance.below(4) == 0;
+        let weather = Weather::draw(&mut chance, is_hostile);
+        let state = first_state(size, Seed(u128::from(chance.next())));
+        let nodes = (0..size)
+            .zip(1..)
+            .map(|(n, id)| new_node(Incarnation(id), format!("node-{n}"), &mut chance));
+        let nodes: Vec<Node> = nodes.collect();
+        let founders = nodes.iter().map(|node| node.incarnation).collect();
         let clients = (0..2 + 2 * size).map(|_| Client::new()).collect();
         let participants = u32::try_from(chance.below(6).saturating_sub(3)).unwrap_or(0);
+        let participants = participants.max(u32::from(is_hostile));
+        let habits = Habits {
+            is_simple: chance.below(3) == 0,
+            is_growing: size > 1 && !outage && chance.below(4) == 0,
+            pace: if outage { 20 } else { 1 },
+            spots: if chance.below(2) == 0 { 2 } else { SPOTS },
+            operations: if is_hostile { 25 } else { [0, 2, 10][chance.place(3)] },
+            removals: [0, 0, 40][chance.place(3)],
+            refusals: if is_hostile { 40 } else { 5 },
+        };
         Self {
             time: 0,
             sequence: 0,
@@ -153,15 +202,19 @@ impl World {
             rules,
             faults,
             nodes,
-            network: Network::new(size, weather),
+            founders: size,
+            applicants: BTreeMap::new(),
+            tokens_used: 0,
+            network: Network::new(weather),
             clients,
+            ambush: Vec::new(),
             replies: BTreeMap::new(),
             next_reply: 0,
             values: 0,
             tokens: Vec::new(),
-            is_simple: chance.below(3) == 0,
+            habits,
             participants,
-            oracle: Oracle::new(model.clone(), state),
+            oracle: Oracle::new(model.clone(), state, founders),
             phase: Phase::Faults,
             chance,
         }
@@ -217,7 +270,7 @@ impl World {
         }
     }
 
-    fn lives(&self, n: usize, number: u64) -> bool {
+    pub(super) fn lives(&self, n: usize, number: u64) -> bool {
         self.nodes[n].life.as_ref().is_some_and(|life| life.number == number)
     }
 
@@ -227,7 +280,8 @@ impl World {
             Event::Turn { node, life }
             | Event::Flushed { node, life }
             | Event::SnapshotTaken { node, life }
-            | Event::Hook { node, life, .. } => Some((*node, *life)),
+            | Event::Hook { node, life, .. }
+            | Event::Publish { node, life, .. } => Some((*node, *life)),
             _ => None,
         }
     }
@@ -282,6 +336,16 @@ impl World {
                 Ok(())
             }
             Event::Deliver(packet) => self.deliver(packet),
+            Event::Stray(stray) => {
+                self.deliver_stray(stray);
+                Ok(())
+            }
+            Event::Publish { node, shown, .. } => {
+                if let Some(life) = &mut self.nodes[node].life {
+                    life.shown = Some(shown);
+                }
+                Ok(())
+            }
             Event::Connect(a, b) => {
                 self.connect(a, b);
                 Ok(())
@@ -303,11 +367,16 @@ impl World {
             Event::Read { client, required, tries } => self.reading(client, required, tries),
             Event::Show { client, shown, required } => self.show_read(client, shown, required),
             Event::Fault => self.fault(),
+            Event::Outage => self.outage(),
+            Event::Join => {
+                self.want_seat();
+                Ok(())
+            }
         }
     }
 }
 
-fn new_node(incarnation: Incarnation, chance: &mut SplitMix64) -> Node {
+pub(super) fn new_node(incarnation: Incarnation, name: String, chance: &mut SplitMix64) -> Node {
     let clock = Clock {
         offset_us: chance.below(1_000_000_000_000),
         rate: 996_000 + chance.below(8_001),
@@ -315,11 +384,14 @@ fn new_node(incarnation: Incarnation, chance: &mut SplitMix64) -> Node {
     };
     Node {
         incarnation,
+        name,
+        is_gone: false,
         disk: SimulatedDisk::new(),
         clock,
         journal: super::journal::Journal::default(),
         life: None,
         lives: 0,
+        applied: LogIndex(0),
         snapshots: BTreeMap::new(),
         paused_until: 0,
         flush_us: 2 * MS,

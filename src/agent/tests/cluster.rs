@@ -19,7 +19,7 @@ use crate::netconf::operation::{ClusterRequest, TransactionName};
 use crate::raft::{Delivery, SnapshotMeta};
 use crate::replication::entry::Body;
 use crate::replication::message::PeerMessage;
-use crate::replication::state::Authority;
+use crate::replication::state::{Authority, Charter};
 use std::collections::VecDeque;
 
 struct Node {
@@ -139,7 +139,8 @@ impl Cluster {
     /// Carries out effects and delivers messages until nothing more happens.
     fn settle(&mut self) {
         let now = self.now();
-        loop {
+        for delivered in 0.. {
+            assert!(delivered < 100_000, "there is no end to it");
             for id in self.nodes.keys().copied().collect::<Vec<_>>() {
                 self.carry_out(id);
             }
@@ -614,7 +615,9 @@ fn a_node_whose_boot_stands_in_its_first_snapshot_becomes_ready() {
         participants: Vec::new(),
     };
     cluster.nodes.get_mut(&1).unwrap().agent.propose(up).unwrap();
-    cluster.settle();
+    cluster.wait(100);
+    let voters = cluster.nodes[&1].agent.node.conf_state().voters;
+    assert_eq!(voters, [Incarnation(1)], "who has nothing of the log does not vote");
     let node = cluster.nodes.get_mut(&1).unwrap();
     let (meta, state) = node.agent.snapshot();
     node.snapshots.insert(meta.position.index, (meta.clone(), state));
@@ -627,6 +630,28 @@ fn a_node_whose_boot_stands_in_its_first_snapshot_becomes_ready() {
     let edit = cluster.set(Datastore::Running, "a", Some("x"));
     cluster.ok(at, edit);
     cluster.everywhere("a=x");
+}
+
+/// The leader that it joined under is gone before it had anything, and the next one's log begins with the first entry.
+#[test]
+fn a_node_that_joined_is_sent_a_snapshot_by_the_next_leader_too() {
+    let mut cluster = Cluster::new(3);
+    let authority = Authority { certificate: vec![1], key: vec![2] };
+    for node in cluster.nodes.values_mut() {
+        let authority = authority.clone();
+        node.agent.state.charter = Some(Arc::new(Charter { name: "lab".to_owned(), authority }));
+    }
+    let to = cluster.follower();
+    let at = cluster.open(to);
+    cluster.cluster(at, ClusterRequest::TransferLeadership { to: None });
+    cluster.wait(500);
+    assert_eq!(cluster.leader(), to);
+    cluster.admit(4, at);
+    cluster.kill(to);
+    cluster.add(4, &[], Vec::new());
+    cluster.connect_all();
+    cluster.wait(3000);
+    assert!(cluster.nodes[&4].ready);
 }
 
 #[test]
@@ -700,6 +725,35 @@ fn leadership_goes_where_it_is_wanted() {
     cluster.wait(500);
     assert_eq!(cluster.answer(at.0, reply), Some(Answer::Ok));
     assert_eq!(cluster.leader(), to);
+}
+
+#[test]
+fn two_wishes_for_different_leaders_are_both_heard() {
+    let mut cluster = Cluster::new(3);
+    let leader = cluster.leader();
+    let others: Vec<u64> = cluster.nodes.keys().copied().filter(|id| *id != leader).collect();
+    let wish = |cluster: &mut Cluster, at: u64, to: u64| {
+        let (at, session) = cluster.open(at);
+        let reply = ReplyTo(1000 + at);
+        let event = SessionEvent::Cluster {
+            session,
+            message_id: "1".to_owned(),
+            transaction: None,
+            request: ClusterRequest::TransferLeadership { to: Some(format!("node-{to}")) },
+            fresh: Fresh { random: [7; 16], authority: None },
+        };
+        (at, reply, event)
+    };
+    let wishes =
+        [wish(&mut cluster, others[0], others[1]), wish(&mut cluster, others[1], others[0])];
+    let now = cluster.now();
+    for (at, reply, event) in wishes.clone() {
+        cluster.nodes.get_mut(&at).unwrap().agent.step(now, reply, event);
+    }
+    cluster.wait(5000);
+    for (at, reply, _) in wishes {
+        assert_eq!(cluster.answer(at, reply), Some(Answer::Ok));
+    }
 }
 
 #[test]

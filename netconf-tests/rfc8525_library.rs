@@ -60,15 +60,16 @@ fn features_of_ietf_netconf_agree_with_hello() {
     for (file, features) in [
         (
             "",
-            &["candidate", "confirmed-commit", "rollback-on-error", "writable-running", "xpath"][..],
+            &["candidate", "confirmed-commit", "rollback-on-error", "validate", "writable-running"]
+                [..],
         ),
         (
             "[datastores]\nrunning-access = \"through-candidate\"\n",
-            &["candidate", "confirmed-commit", "rollback-on-error", "xpath"],
+            &["candidate", "confirmed-commit", "rollback-on-error", "validate"],
         ),
         (
             "[datastores]\ncandidate = false\n",
-            &["rollback-on-error", "validate", "writable-running", "xpath"],
+            &["rollback-on-error", "validate", "writable-running"],
         ),
     ] {
         let settings = Settings { file: file.to_owned(), ..Settings::default() };

@@ -165,7 +165,7 @@ impl History {
         }
         ensure("S9", entry.term == raw.term, || format!("entry {} of another term", raw.index))?;
         if let Some(request) = entry.body.request() {
-            self.took_effect(raw.index, request)?;
+            self.took_effect(raw.index, request, &entry.body)?;
         }
         self.locks_after(raw.index, &entry.body, &after)?;
         self.confirmed_after(time, raw.index, &entry.body, (before, &after))?;
@@ -176,12 +176,20 @@ impl History {
         Ok(after)
     }
 
-    /// A transaction takes effect once (S13), for a session that is not over.
-    fn took_effect(&mut self, index: LogIndex, request: &RequestHead) -> Result<(), Violation> {
+    /// A transaction takes effect once (S13). Changes and locks are closed by the end of their session.
+    fn took_effect(
+        &mut self,
+        index: LogIndex,
+        request: &RequestHead,
+        body: &Body,
+    ) -> Result<(), Violation> {
         let first = self.outcomes.insert(request.txid);
         ensure("S13", first, || format!("{} takes effect again at {index}", request.txid))?;
+        let closed = matches!(body, Body::Decision(_) | Body::Lock { .. } | Body::Unlock { .. });
         let over = request.session.is_some_and(|session| self.over.contains(&session));
-        ensure("S12", !over, || format!("{index} is by a session that was over: {request:?}"))
+        ensure("S12", !(closed && over), || {
+            format!("{index} is by a session that was over: {request:?}")
+        })
     }
 
     /// The chain of revisions has no gap (S7), and what was written is remembered.

@@ -249,6 +249,10 @@ impl Links {
                 link.was_ended.store(true, Ordering::Relaxed);
                 tracing::info!(member, "the member has closed the connection");
             }
+            // Nobody was told that it was there.
+            Some(error) if *link.stage.borrow() < Stage::Announced => {
+                tracing::debug!(member, ?lane, %error, "the connection did not come about");
+            }
             Some(error) => tracing::warn!(member, ?lane, %error, "the connection is lost"),
             None => {}
         }

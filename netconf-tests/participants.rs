@@ -57,7 +57,7 @@ impl Participant for Recorder {
         match Self::value(change).as_str() {
             "no-prepare" if self.name == "second" => Err(Refusal("no room".to_owned())),
             "slow" => {
-                std::thread::sleep(Duration::from_millis(300));
+                std::thread::sleep(Duration::from_millis(2_300));
                 Ok(())
             }
             _ => Ok(()),
@@ -111,7 +111,7 @@ impl Embedded {
         let registration = |name: &str| {
             Registration::new(name)
                 .path("/ietf-interfaces:interfaces/interface")
-                .deadline(Duration::from_millis(200))
+                .deadline(Duration::from_millis(2_000))
         };
         let agent = Agent::from_file(path("quorate.toml"))
             .unwrap()

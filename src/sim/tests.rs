@@ -87,8 +87,8 @@ fn planted_bugs_of_leaders_are_found() {
         ("head-ends", (1, 40), &["S12", "L2"][..]),
         ("requests-known", (32, 120), &["S13"][..]),
         ("requests-known+first-outcome-stands", (32, 120), &["S14"][..]),
-        ("members-before-ok", (1, 20), &["S8", "S20"][..]),
-        ("old-leases-count", (1, 60), &["S8", "S20"][..]),
+        ("members-before-ok", (5, 20), &["S2", "S8"][..]),
+        ("old-leases-count", (76, 120), &["S8"][..]),
         ("age-of-generation", (5, 60), &["S11"][..]),
     ] {
         notices(rules, 3, seeds, by);

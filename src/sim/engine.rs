@@ -294,6 +294,9 @@ impl World {
             }
             self.nodes[n].journal.append(&persist.write)?;
         }
+        if effects.removed {
+            self.has_left(n)?;
+        }
         let leaders = self.oracle.counts.leaders;
         self.oracle.look(self.time, n, &mut self.nodes)?;
         if self.oracle.counts.leaders > leaders {

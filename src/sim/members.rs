@@ -141,14 +141,18 @@ impl World {
         self.oracle.history.last_state().member(self.nodes[n].incarnation).is_some()
     }
 
-    /// An agent cannot go on: only because it was removed.
-    pub(super) fn ends(&mut self, n: usize, why: &str) -> Result<(), Violation> {
-        // One that leads may apply its own removal before anybody else: its predecessor proposed it.
+    /// A node has applied its own removal. One that leads does so before anybody else: its predecessor proposed it.
+    pub(super) fn has_left(&mut self, n: usize) -> Result<(), Violation> {
         while self.has_seat(n) {
             let next = LogIndex(self.oracle.history.len() + 1);
             let Some(entry) = self.nodes[n].journal.entry(next) else { break };
             self.oracle.history.applied(self.time, n, entry)?;
         }
+        Ok(())
+    }
+
+    /// An agent cannot go on: only because it was removed.
+    pub(super) fn ends(&mut self, n: usize, why: &str) -> Result<(), Violation> {
         ensure("fatal", !self.has_seat(n), || format!("{n}: {why}"))?;
         self.nodes[n].is_gone = true;
         self.kill(n, Death { unsynced: Unsynced::Kept, power: false, down_us: 0 })

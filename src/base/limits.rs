@@ -20,6 +20,8 @@ pub(crate) const HELLO_TIMEOUT_S: u64 = 60;
 pub(crate) const SSH_AUTH_ATTEMPTS_MAX: usize = 6;
 /// SSH connections that have not authenticated yet.
 pub(crate) const SSH_UNAUTHENTICATED_MAX: usize = 64;
+/// SSH connections, with sessions and without. Clients that share a connection leave it open between sessions.
+pub(crate) const SSH_CONNECTIONS_MAX: usize = 2 * SESSIONS_MAX;
 /// Seconds until an SSH connection must have authenticated.
 pub(crate) const SSH_AUTH_TIMEOUT_S: u64 = 60;
 /// Events that wait for the agent's thread; writers to the queue wait beyond.

@@ -3,6 +3,7 @@
 use super::configuration::value::{SshListen, UnixListen};
 use super::configuration::{Configuration, Sessions as SessionSettings};
 use super::users;
+use crate::base::limits::SSH_CONNECTIONS_MAX;
 use crate::io::handle::AgentHandle;
 use crate::io::session::{Reads, SessionLimits, Sessions};
 use crate::io::shutdown::Shutdown;
@@ -77,6 +78,7 @@ fn ssh_settings(configuration: &Configuration) -> Option<SshSettings> {
         auth_attempts_max: ssh.auth_attempts_max,
         auth_timeout: Duration::from_secs(ssh.auth_timeout_s),
         unauthenticated_max: ssh.unauthenticated_max,
+        connections_max: SSH_CONNECTIONS_MAX,
     })
 }
 

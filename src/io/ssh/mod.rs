@@ -48,6 +48,8 @@ pub(crate) struct SshSettings {
     pub(crate) auth_timeout: Duration,
     /// Connections without a user, at least 1.
     pub(crate) unauthenticated_max: usize,
+    /// Connections of all kinds, at least 1.
+    pub(crate) connections_max: usize,
 }
 
 /// Why the server does not start.
@@ -74,6 +76,7 @@ struct Shared<S> {
     backoff: SharedBackoff,
     attempts_max: usize,
     unauthenticated: Arc<Semaphore>,
+    connections: Arc<Semaphore>,
     service: S,
 }
 
@@ -97,6 +100,7 @@ impl<S: Service> SshServer<S> {
             backoff: SharedBackoff::new(Backoff::default()),
             attempts_max: settings.auth_attempts_max,
             unauthenticated: Arc::new(Semaphore::new(settings.unauthenticated_max)),
+            connections: Arc::new(Semaphore::new(settings.connections_max)),
             service,
         };
         let auth_timeout = settings.auth_timeout;
@@ -130,6 +134,10 @@ impl<S: Service> SshServer<S> {
     }
 
     fn accept(&self, stream: TcpStream, source: SocketAddr, tasks: &Tasks, shutdown: &Shutdown) {
+        let Ok(connection) = Arc::clone(&self.shared.connections).try_acquire_owned() else {
+            tracing::warn!(%source, "refused: there are too many SSH connections");
+            return;
+        };
         let unauthenticated = Arc::clone(&self.shared.unauthenticated);
         let Ok(permit) = unauthenticated.try_acquire_owned() else {
             tracing::debug!(%source, "refused: too many connections are not authenticated");
@@ -145,7 +153,11 @@ impl<S: Service> SshServer<S> {
             source,
             auth_timeout: self.auth_timeout,
         };
-        tasks.spawn(accepted.serve(permit, shutdown.clone()));
+        let serving = accepted.serve(permit, shutdown.clone());
+        tasks.spawn(async move {
+            serving.await;
+            drop(connection);
+        });
     }
 }
 

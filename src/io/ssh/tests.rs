@@ -92,6 +92,7 @@ fn settings(directory: &TempDir) -> SshSettings {
         auth_attempts_max: 2,
         auth_timeout: Duration::from_secs(60),
         unauthenticated_max: 8,
+        connections_max: 64,
     }
 }
 
@@ -375,6 +376,25 @@ async fn connections_without_a_user_are_limited_and_others_are_not() {
     assert!(refused.read_u8().await.is_err());
     let (_, granted) = subsystem(&logged_in, "netconf").await;
     assert!(granted);
+}
+
+#[tokio::test]
+async fn connections_are_bounded_also_where_they_have_authenticated() {
+    let server = start(Echo::default(), |settings| settings.connections_max = 2).await;
+    let (one, _other) = (server.login().await, server.login().await);
+    let mut refused = tokio::net::TcpStream::connect(server.settings.listen).await.unwrap();
+    assert!(refused.read_u8().await.is_err());
+    one.disconnect(russh::Disconnect::ByApplication, "", "").await.unwrap();
+    drop(one);
+    let taken = async {
+        loop {
+            let mut next = tokio::net::TcpStream::connect(server.settings.listen).await.unwrap();
+            if next.read_u8().await.is_ok() {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), taken).await.unwrap();
 }
 
 #[tokio::test]

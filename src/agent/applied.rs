@@ -14,7 +14,7 @@ use crate::yang::tree::Tree;
 impl Agent {
     /// Applies a durable entry, unless one before it could not be.
     pub(super) fn apply_committed(&mut self, now: Now, committed: &Committed) {
-        if !self.takes_part() || self.holds_back(committed) {
+        if !self.takes_part() || self.holds_back(committed) || self.stays_for_others(committed) {
             return;
         }
         let position = Position { index: committed.index, term: committed.term };

@@ -17,6 +17,7 @@ impl Agent {
         if !self.takes_part() {
             return;
         }
+        self.depart_when_known(now);
         self.end_leftovers(now);
         if self.leading_term().is_none() {
             return;

@@ -11,6 +11,7 @@ mod applied;
 mod asked;
 mod candidate;
 mod control;
+mod departure;
 mod divergence;
 mod duties;
 mod fault;
@@ -45,7 +46,9 @@ use crate::base::time::{Now, Timestamp};
 use crate::datastore::edit::Edit;
 use crate::datastore::store::Datastores;
 use crate::netconf::state::SessionState;
-use crate::raft::{Delivery, LogPosition, Payload, Ready, ReadyNumber, SnapshotMeta, StepError};
+use crate::raft::{
+    Committed, Delivery, LogPosition, Payload, Ready, ReadyNumber, SnapshotMeta, StepError,
+};
 use crate::replication::message::PeerMessage;
 use crate::replication::state::State;
 use crate::yang::schema::Schema;
@@ -62,7 +65,7 @@ use peers::Peers;
 use reads::Reads;
 use sessions::Session;
 use slot::{Registration, SlotQueue};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use strain::Strain;
 
@@ -150,6 +153,8 @@ pub(crate) struct Agent {
     confirmed_since: Option<(LogIndex, Timestamp)>,
     /// The data of this member are not what the log states.
     divergence: Option<Divergence>,
+    /// This node's removal and what was committed after it, while it stays for the others.
+    departure: VecDeque<Committed>,
     /// Other members whose data are not.
     claims: BTreeMap<Incarnation, (Claim, Timestamp)>,
     /// When this member last took the data of the others.
@@ -210,6 +215,7 @@ impl Agent {
             token_secrets: BTreeMap::new(),
             confirmed_since: None,
             divergence: None,
+            departure: VecDeque::new(),
             claims: BTreeMap::new(),
             rebuilt_at: None,
             say_quarantined_at: Timestamp::default(),

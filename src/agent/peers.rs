@@ -331,7 +331,7 @@ impl Agent {
 
     /// Until when this node's view may be read.
     fn lease(&self, now: Now) -> Lease {
-        if self.phase != Phase::Ready || self.divergence.is_some() {
+        if self.phase != Phase::Ready || self.divergence.is_some() || self.is_departing() {
             return Lease::Until(Timestamp::default());
         }
         if self.peers.alone {

@@ -42,6 +42,14 @@ fn five_nodes_keep_what_they_have_promised() {
     check(5, 0..10);
 }
 
+/// What they have found is in `src/ARCHITECTURE.md`.
+#[test]
+fn worlds_that_once_found_something_find_nothing() {
+    for seed in [59, 2044, 2494, 4312, 8061] {
+        check(3, seed..seed + 1);
+    }
+}
+
 #[test]
 fn the_same_seed_gives_the_same_bytes() {
     let model = Model::new();

@@ -35,6 +35,7 @@ mod rfc6241_hello;
 mod rfc6241_locks;
 mod rfc6241_messages;
 mod rfc6241_operations;
+mod rfc6241_xpath;
 mod rfc6242_framing;
 mod rfc7950_errors;
 mod rfc8525_library;

@@ -240,6 +240,46 @@ fn sigterm_does_not_wait_for_idle_clients() {
     drop((idle, half, silent));
 }
 
+/// Each line of the log is a JSON object with `--log-format json`, from the first to why the agent ended.
+#[test]
+fn a_log_in_json_is_one_object_a_line() {
+    let mut agent = Agent::start_with(arguments(&["--log-format", "json"]));
+    let pid = agent.pid();
+    let data = agent.path("data").to_string_lossy().into_owned();
+    let second = arguments(&["--log-format", "json", "--data-dir", &data]);
+    let Err(refused) = Agent::try_start(second) else { panic!("two agents on one directory") };
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(agent.terminate().success());
+    let ended = json_lines(&agent.log());
+    let stopped = ended.iter().find(|line| line["fields"]["signal"] == "SIGTERM");
+    let stopped = stopped.expect("the line of the signal");
+    assert_eq!(stopped["level"], "INFO");
+    assert_eq!(stopped["target"], "quorate::daemon");
+    assert_eq!(stopped["fields"]["message"], "asked to end; sessions are finished");
+    let why = json_lines(&refused.log).pop().expect("a line");
+    assert_eq!(why["level"], "ERROR");
+    let message = why["fields"]["message"].as_str().expect("a text");
+    assert!(message.contains(&format!("is used by process {pid}")), "{message}");
+}
+
+/// The lines of a log, each of them an object with the members that all have.
+#[track_caller]
+fn json_lines(log: &str) -> Vec<serde_json::Value> {
+    let line = |line: &str| -> serde_json::Value {
+        let object: serde_json::Value = serde_json::from_str(line).expect(line);
+        let timestamp = object["timestamp"].as_str().expect("a timestamp");
+        assert!(timestamp.contains('T') && timestamp.ends_with('Z'), "RFC 3339: {timestamp}");
+        for member in ["level", "target"] {
+            assert!(object[member].is_string(), "{line} has no {member}");
+        }
+        assert!(object["fields"].is_object(), "{line} has no fields");
+        object
+    };
+    let lines: Vec<_> = log.lines().map(line).collect();
+    assert!(!lines.is_empty());
+    lines
+}
+
 /// Every subcommand explains itself.
 #[test]
 fn help_explains_the_flags() {

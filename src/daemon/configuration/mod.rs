@@ -170,6 +170,7 @@ pub(crate) struct Overrides {
     pub(crate) token: Option<JoinToken>,
     pub(crate) discard_local_data: bool,
     pub(crate) log: Option<LogLevel>,
+    pub(crate) log_format: Option<LogFormat>,
 }
 
 /// Why there is no configuration: one line that names the place and what is allowed there.
@@ -216,7 +217,7 @@ impl Configuration {
             sessions: Sessions::merge(&file.sessions),
             cluster,
             storage: Storage::merge(&file.storage),
-            log: Log::merge(flags.log, &file.log),
+            log: Log::merge((flags.log, flags.log_format), &file.log),
             data_dir,
         })
     }
@@ -331,10 +332,10 @@ impl Storage {
 }
 
 impl Log {
-    fn merge(flag: Option<LogLevel>, file: &file::Log) -> Self {
+    fn merge((level, format): (Option<LogLevel>, Option<LogFormat>), file: &file::Log) -> Self {
         Self {
-            level: flag.or(file.level).unwrap_or(LogLevel::Info),
-            format: file.format.unwrap_or(LogFormat::Text),
+            level: level.or(file.level).unwrap_or(LogLevel::Info),
+            format: format.or(file.format).unwrap_or(LogFormat::Text),
         }
     }
 }

@@ -215,13 +215,14 @@ fn everything_can_be_set_in_the_file() {
 #[test]
 fn a_flag_counts_before_the_file() {
     let text = "data-dir = 'd'\nmodules = ['a', 'b']\nfeatures = ['a:x']\n[ssh]\nlisten = 'off'\n\
-                [unix]\npath = 'off'\n[log]\nlevel = 'debug'\n";
+                [unix]\npath = 'off'\n[log]\nlevel = 'debug'\nformat = 'untimed'\n";
     let flags = Overrides {
         data_dir: Some("relative".into()),
         modules: vec!["c".parse().unwrap()],
         ssh: Some("127.0.0.1:1".parse().unwrap()),
         unix: Some("sock".into()),
         log: Some(LogLevel::Error),
+        log_format: Some(LogFormat::Json),
         ..Overrides::default()
     };
     let merged = load(text, flags).unwrap();
@@ -231,7 +232,7 @@ fn a_flag_counts_before_the_file() {
     assert_eq!(merged.features, ["a:x".parse().unwrap()]);
     assert_eq!(merged.ssh.listen, SshListen::At("127.0.0.1:1".parse().unwrap()));
     assert_eq!(merged.unix.path, UnixListen::from("sock"));
-    assert_eq!(merged.log.level, LogLevel::Error);
+    assert_eq!((merged.log.level, merged.log.format), (LogLevel::Error, LogFormat::Json));
 }
 
 #[test]

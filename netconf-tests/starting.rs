@@ -160,17 +160,44 @@ fn a_data_directory_in_use_is_refused() {
     agent.session().edit("running", NAMED).ok();
 }
 
-/// A host key that others may read, or that is none.
+/// A host key that is none, that others may read, that is encrypted, too short, of a kind that is not offered or there
+/// twice.
 #[test]
 fn a_bad_host_key_is_named() {
     let agent = Agent::stopped(Settings::default());
-    let key = agent.path("host-key");
-    std::fs::write(&key, "no key").expect("a file");
-    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("a mode");
-    let path = key.to_string_lossy().into_owned();
-    let file = format!("[ssh]\nhost-key = \"{path}\"\n");
-    let settings = Settings { file, ssh: crate::support::agent::Ssh::On, ..Settings::default() };
-    refuses(Agent::try_start(settings), &[&path]);
+    let key = |name: &str, arguments: &[&str]| {
+        let path = agent.path(name);
+        let mut command = std::process::Command::new("ssh-keygen");
+        let status = command.args(arguments).arg("-q").arg("-f").arg(&path).status();
+        assert!(status.expect("ssh-keygen").success());
+        path.to_string_lossy().into_owned()
+    };
+    let none = agent.path("none");
+    std::fs::write(&none, "no key").expect("a file");
+    std::fs::set_permissions(&none, std::fs::Permissions::from_mode(0o600)).expect("a mode");
+    let none = none.to_string_lossy().into_owned();
+    let open = key("open", &["-t", "ecdsa", "-N", ""]);
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o640)).expect("a mode");
+    let encrypted = key("encrypted", &["-t", "ecdsa", "-N", "secret"]);
+    let short = key("short", &["-t", "rsa", "-b", "1024", "-N", ""]);
+    let good = key("good", &["-t", "ecdsa", "-N", ""]);
+    let twin = key("twin", &["-t", "ecdsa", "-N", ""]);
+    let missing = agent.path("missing").to_string_lossy().into_owned();
+    for (keys, why) in [
+        (vec![&none], "no private key"),
+        (vec![&open], "can be read by others"),
+        (vec![&encrypted], "encrypted"),
+        (vec![&short], "1024 bits"),
+        (vec![&good, &short], "1024 bits"),
+        (vec![&good, &twin], "both ecdsa-sha2-nistp256"),
+        (vec![&good, &missing], "cannot read"),
+    ] {
+        let named = (*keys.last().expect("a key")).clone();
+        let file = format!("[ssh]\nhost-keys = {keys:?}\n");
+        let settings =
+            Settings { file, ssh: crate::support::agent::Ssh::On, ..Settings::default() };
+        refuses(Agent::try_start(settings), &[&named, why]);
+    }
 }
 
 /// A log that is damaged in its middle is not cut: the agent refuses to start.

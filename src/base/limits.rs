@@ -34,6 +34,8 @@ pub(crate) const SSH_AUTH_ATTEMPTS_MAX: usize = 6;
 pub(crate) const SSH_UNAUTHENTICATED_MAX: usize = 64;
 /// Seconds until an SSH connection must have authenticated.
 pub(crate) const SSH_AUTH_TIMEOUT_S: u64 = 60;
+/// Bits that an RSA host key has at least (RFC 8332, 5.1): they stand for 112 bits of security.
+pub(crate) const SSH_RSA_BITS_MIN: u32 = 2048;
 /// Events that wait for the agent's thread; writers to the queue wait beyond.
 pub(crate) const AGENT_QUEUE_MAX: usize = 4096;
 /// Events that the agent takes between two durable writes.

@@ -43,3 +43,4 @@ mod settings;
 mod ssh;
 mod starting;
 mod unix;
+mod verify;

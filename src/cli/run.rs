@@ -44,22 +44,14 @@ Examples:
   A second node of a cluster, with a token that a member gave:
     quorate run --peer 192.0.2.2:8830 --join 192.0.2.1:8830 --token Q1-...";
 
-/// Run the agent until SIGTERM or SIGINT.
+/// Which models there are.
 #[derive(Debug, Args)]
-#[command(after_long_help = AFTER_HELP)]
-pub(super) struct RunArguments {
+pub(super) struct ModelArguments {
     /// The configuration file.
     ///
     /// Without it /etc/quorate/quorate.toml is read, if it exists.
     #[arg(long, value_name = "FILE", env = "QUORATE_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
-
-    /// Where the datastores live.
-    ///
-    /// The directory belongs to one running agent at a time, and is made if it does not exist. By default
-    /// /var/lib/quorate.
-    #[arg(long, value_name = "DIR", env = "QUORATE_DATA_DIR", hide_env_values = true)]
-    data_dir: Option<PathBuf>,
 
     /// A directory with YANG modules; again for each.
     #[arg(
@@ -90,6 +82,34 @@ pub(super) struct RunArguments {
         value_delimiter = ','
     )]
     feature: Vec<FeatureChoice>,
+}
+
+impl ModelArguments {
+    /// These settings, beside others.
+    pub(super) fn overrides(self, others: Overrides) -> Overrides {
+        Overrides {
+            file: self.config,
+            yang_dirs: self.yang_dir,
+            modules: self.module,
+            features: self.feature,
+            ..others
+        }
+    }
+}
+
+/// Run the agent until SIGTERM or SIGINT.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_HELP)]
+pub(super) struct RunArguments {
+    #[command(flatten)]
+    models: ModelArguments,
+
+    /// Where the datastores live.
+    ///
+    /// The directory belongs to one running agent at a time, and is made if it does not exist. By default
+    /// /var/lib/quorate.
+    #[arg(long, value_name = "DIR", env = "QUORATE_DATA_DIR", hide_env_values = true)]
+    data_dir: Option<PathBuf>,
 
     /// Where to listen for SSH, or off.
     ///
@@ -187,12 +207,8 @@ impl RunArguments {
     }
 
     fn overrides(self) -> Overrides {
-        Overrides {
-            file: self.config,
+        self.models.overrides(Overrides {
             data_dir: self.data_dir,
-            yang_dirs: self.yang_dir,
-            modules: self.module,
-            features: self.feature,
             initial_config: self.initial_config,
             ssh: self.ssh,
             unix: self.unix,
@@ -204,7 +220,8 @@ impl RunArguments {
             discard_local_data: self.discard_local_data,
             log: self.log,
             log_format: self.log_format,
-        }
+            ..Overrides::default()
+        })
     }
 }
 

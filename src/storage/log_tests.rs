@@ -105,7 +105,7 @@ fn what_was_flushed_comes_back_and_the_rest_does_not() {
     assert!(log.has_pending());
     assert_eq!(log.durable_last(), LogPosition { index: LogIndex(8), term: Term(2) });
     disk.restart(Unsynced::Lost);
-    assert_eq!(verify(&disk).unwrap(), model(&sample()));
+    assert_eq!(verify(&disk).unwrap().raft, model(&sample()));
     let mut recovered = open(&disk).unwrap();
     assert_eq!(recovered.raft, model(&sample()));
     write_all(&mut recovered.log, &[entries(9, 12, 3, 100)]);

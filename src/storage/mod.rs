@@ -35,7 +35,7 @@ pub(crate) use identity::{Identity, IdentityError};
 pub(crate) use log::{Log, LogError, LogOptions, prepare_spare};
 #[cfg(any(test, feature = "sim"))]
 pub(crate) use recovery::RecoveryError;
-pub(crate) use recovery::{Recovered, erase, recover};
+pub(crate) use recovery::{Recovered, Verified, erase, recover, verify};
 pub(crate) use reserve::Reserve;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) use snapshot::SnapshotError;

@@ -6,7 +6,7 @@ use super::plans::Action;
 use super::world::{Event, MS, Phase, World, new_node};
 use crate::agent::effects::PeerAddress;
 use crate::agent::event::{Answer, JoinRequest, ReplyTo, SessionEvent};
-use crate::base::ids::{Digest, Incarnation};
+use crate::base::ids::{Digest, Incarnation, LogIndex};
 use crate::base::time::WallTime;
 use crate::replication::state::{Authority, Charter, Member, State, Token};
 use crate::storage::simulated_disk::Unsynced;
@@ -143,6 +143,12 @@ impl World {
 
     /// An agent cannot go on: only because it was removed.
     pub(super) fn ends(&mut self, n: usize, why: &str) -> Result<(), Violation> {
+        // One that leads may apply its own removal before anybody else: its predecessor proposed it.
+        while self.has_seat(n) {
+            let next = LogIndex(self.oracle.history.len() + 1);
+            let Some(entry) = self.nodes[n].journal.entry(next) else { break };
+            self.oracle.history.applied(self.time, n, entry)?;
+        }
         ensure("fatal", !self.has_seat(n), || format!("{n}: {why}"))?;
         self.nodes[n].is_gone = true;
         self.kill(n, Death { unsynced: Unsynced::Kept, power: false, down_us: 0 })

@@ -52,7 +52,7 @@ fn write_all(log: &mut Log, writes: &[LogWrite]) {
 }
 
 /// What the writes amount to in an empty log.
-fn model(writes: &[LogWrite]) -> RecoveredLog {
+pub(super) fn model(writes: &[LogWrite]) -> RecoveredLog {
     let mut model = RecoveredLog::default();
     for write in writes {
         model.hard_state = write.hard_state.unwrap_or(model.hard_state);
@@ -65,7 +65,7 @@ fn model(writes: &[LogWrite]) -> RecoveredLog {
 }
 
 /// Twelve records in several segments.
-fn sample() -> Vec<LogWrite> {
+pub(super) fn sample() -> Vec<LogWrite> {
     vec![
         hard_state(1, 1, 0),
         entries(1, 1, 1, 0),

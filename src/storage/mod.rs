@@ -25,6 +25,8 @@ mod snapshot;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod log_tests;
 #[cfg(any(test, feature = "sim"))]
 #[cfg_attr(not(test), expect(dead_code, reason = "tests of this room ask for the rest"))]

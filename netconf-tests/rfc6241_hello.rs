@@ -21,6 +21,7 @@ fn hello_lists_bases_and_capabilities_exactly() {
         "rollback-on-error:1.0",
         "validate:1.0",
         "validate:1.1",
+        "xpath:1.0",
     ] {
         let wanted = format!("{CAPABILITY}{name}");
         assert!(session.capabilities.contains(&wanted), "{wanted}: {:?}", session.capabilities);

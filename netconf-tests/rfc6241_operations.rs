@@ -55,14 +55,6 @@ fn an_unknown_filter_type_is_a_bad_attribute() {
     let mut session = agent.session();
     let operation = "<get-config><source><running/></source><filter type=\"magic\"/></get-config>";
     session.request(operation).fails("bad-attribute (bad-attribute=type bad-element=filter)");
-    // 8.9: :xpath is not advertised, or works.
-    let xpath = "<get-config><source><running/></source><filter type=\"xpath\" \
-        xmlns:t=\"urn:quorate:test\" select=\"/t:top\"/></get-config>";
-    if session.has("urn:ietf:params:netconf:capability:xpath:") {
-        session.request(xpath).data();
-    } else {
-        session.request(xpath).error();
-    }
 }
 
 /// 7.3: the target becomes what the source is.

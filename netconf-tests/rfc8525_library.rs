@@ -60,16 +60,15 @@ fn features_of_ietf_netconf_agree_with_hello() {
     for (file, features) in [
         (
             "",
-            &["candidate", "confirmed-commit", "rollback-on-error", "validate", "writable-running"]
-                [..],
+            &["candidate", "confirmed-commit", "rollback-on-error", "writable-running", "xpath"][..],
         ),
         (
             "[datastores]\nrunning-access = \"through-candidate\"\n",
-            &["candidate", "confirmed-commit", "rollback-on-error", "validate"],
+            &["candidate", "confirmed-commit", "rollback-on-error", "xpath"],
         ),
         (
             "[datastores]\ncandidate = false\n",
-            &["rollback-on-error", "validate", "writable-running"],
+            &["rollback-on-error", "validate", "writable-running", "xpath"],
         ),
     ] {
         let settings = Settings { file: file.to_owned(), ..Settings::default() };

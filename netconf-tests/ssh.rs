@@ -262,6 +262,61 @@ fn the_host_key_stays() {
     assert_eq!(scan(&agent), key);
 }
 
+/// RFC 5656 and RFC 8332: every kind of host key that is configured is offered and proven, RSA with SHA-2 alone, and no
+/// other kind.
+#[test]
+fn host_keys_of_every_kind_are_offered() {
+    let keys = Keys::new();
+    let directory = tempfile::tempdir().expect("a directory");
+    let host_key = |name: &str, arguments: &[&str]| {
+        let path = directory.path().join(name);
+        let mut command = Command::new("ssh-keygen");
+        let status = command.args(arguments).args(["-q", "-N", "", "-f"]).arg(&path).status();
+        assert!(status.expect("ssh-keygen").success());
+        path
+    };
+    let ed25519 = host_key("ed25519", &["-t", "ed25519"]);
+    let p256 = host_key("p256", &["-t", "ecdsa", "-b", "256"]);
+    let p384 = host_key("p384", &["-t", "ecdsa", "-b", "384"]);
+    let p521 = host_key("p521", &["-t", "ecdsa", "-b", "521"]);
+    let rsa = host_key("rsa", &["-t", "rsa", "-b", "2048"]);
+    let all = [&ed25519, &p256, &p384, &p521, &rsa];
+    let agent = agent(&keys, &format!("[ssh]\nhost-keys = {all:?}\n"));
+    let choose = |algorithm: &str, known: &Path| {
+        let public = std::fs::read_to_string(known.with_extension("pub")).expect("a public key");
+        let hosts = directory.path().join("known_hosts");
+        let line = format!("[127.0.0.1]:{} {public}", agent.ssh_port());
+        std::fs::write(&hosts, line).expect("a file");
+        let mut command = Command::new("ssh");
+        // Of an option given twice, OpenSSH takes the first.
+        command.args(["-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=INFO", "-o"]);
+        command.arg(format!("UserKnownHostsFile={}", hosts.display()));
+        command.arg("-o").arg(format!("HostKeyAlgorithms={algorithm}"));
+        command.args(ssh(&agent, "keys", &keys.private("ed25519")).get_args());
+        command.args(["-s", "127.0.0.1", "netconf"]);
+        command
+    };
+    for (algorithm, known) in [
+        ("ssh-ed25519", &ed25519),
+        ("ecdsa-sha2-nistp256", &p256),
+        ("ecdsa-sha2-nistp384", &p384),
+        ("ecdsa-sha2-nistp521", &p521),
+        ("rsa-sha2-256", &rsa),
+        ("rsa-sha2-512", &rsa),
+    ] {
+        let wire = Wire::command(&mut choose(algorithm, known)).expect("ssh");
+        Session::open(wire, Speaks::Base11).close();
+    }
+    let refused = |algorithm: &str, known: &Path, why: &str| {
+        let output = run(&mut choose(algorithm, known));
+        assert_eq!(output.status.code(), Some(255), "{algorithm}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(why), "{algorithm}: {said}");
+    };
+    refused("ssh-rsa", &rsa, "no matching host key type");
+    refused("ssh-ed25519", &p256, "Host key verification failed");
+}
+
 /// A file of authorized keys is read at each login.
 #[test]
 fn a_file_of_authorized_keys_is_read_at_each_login() {

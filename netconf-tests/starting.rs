@@ -160,17 +160,44 @@ fn a_data_directory_in_use_is_refused() {
     agent.session().edit("running", NAMED).ok();
 }
 
-/// A host key that others may read, or that is none.
+/// A host key that is none, that others may read, that is encrypted, too short, of a kind that is not offered or there
+/// twice.
 #[test]
 fn a_bad_host_key_is_named() {
     let agent = Agent::stopped(Settings::default());
-    let key = agent.path("host-key");
-    std::fs::write(&key, "no key").expect("a file");
-    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("a mode");
-    let path = key.to_string_lossy().into_owned();
-    let file = format!("[ssh]\nhost-key = \"{path}\"\n");
-    let settings = Settings { file, ssh: crate::support::agent::Ssh::On, ..Settings::default() };
-    refuses(Agent::try_start(settings), &[&path]);
+    let key = |name: &str, arguments: &[&str]| {
+        let path = agent.path(name);
+        let mut command = std::process::Command::new("ssh-keygen");
+        let status = command.args(arguments).arg("-q").arg("-f").arg(&path).status();
+        assert!(status.expect("ssh-keygen").success());
+        path.to_string_lossy().into_owned()
+    };
+    let none = agent.path("none");
+    std::fs::write(&none, "no key").expect("a file");
+    std::fs::set_permissions(&none, std::fs::Permissions::from_mode(0o600)).expect("a mode");
+    let none = none.to_string_lossy().into_owned();
+    let open = key("open", &["-t", "ecdsa", "-N", ""]);
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o640)).expect("a mode");
+    let encrypted = key("encrypted", &["-t", "ecdsa", "-N", "secret"]);
+    let short = key("short", &["-t", "rsa", "-b", "1024", "-N", ""]);
+    let good = key("good", &["-t", "ecdsa", "-N", ""]);
+    let twin = key("twin", &["-t", "ecdsa", "-N", ""]);
+    let missing = agent.path("missing").to_string_lossy().into_owned();
+    for (keys, why) in [
+        (vec![&none], "no private key"),
+        (vec![&open], "can be read by others"),
+        (vec![&encrypted], "encrypted"),
+        (vec![&short], "1024 bits"),
+        (vec![&good, &short], "1024 bits"),
+        (vec![&good, &twin], "both ecdsa-sha2-nistp256"),
+        (vec![&good, &missing], "cannot read"),
+    ] {
+        let named = (*keys.last().expect("a key")).clone();
+        let file = format!("[ssh]\nhost-keys = {keys:?}\n");
+        let settings =
+            Settings { file, ssh: crate::support::agent::Ssh::On, ..Settings::default() };
+        refuses(Agent::try_start(settings), &[&named, why]);
+    }
 }
 
 /// A log that is damaged in its middle is not cut: the agent refuses to start.
@@ -238,6 +265,46 @@ fn sigterm_does_not_wait_for_idle_clients() {
     let silent = agent.connect();
     assert!(agent.terminate().success());
     drop((idle, half, silent));
+}
+
+/// Each line of the log is a JSON object with `--log-format json`, from the first to why the agent ended.
+#[test]
+fn a_log_in_json_is_one_object_a_line() {
+    let mut agent = Agent::start_with(arguments(&["--log-format", "json"]));
+    let pid = agent.pid();
+    let data = agent.path("data").to_string_lossy().into_owned();
+    let second = arguments(&["--log-format", "json", "--data-dir", &data]);
+    let Err(refused) = Agent::try_start(second) else { panic!("two agents on one directory") };
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(agent.terminate().success());
+    let ended = json_lines(&agent.log());
+    let stopped = ended.iter().find(|line| line["fields"]["signal"] == "SIGTERM");
+    let stopped = stopped.expect("the line of the signal");
+    assert_eq!(stopped["level"], "INFO");
+    assert_eq!(stopped["target"], "quorate::daemon");
+    assert_eq!(stopped["fields"]["message"], "asked to end; sessions are finished");
+    let why = json_lines(&refused.log).pop().expect("a line");
+    assert_eq!(why["level"], "ERROR");
+    let message = why["fields"]["message"].as_str().expect("a text");
+    assert!(message.contains(&format!("is used by process {pid}")), "{message}");
+}
+
+/// The lines of a log, each of them an object with the members that all have.
+#[track_caller]
+fn json_lines(log: &str) -> Vec<serde_json::Value> {
+    let line = |line: &str| -> serde_json::Value {
+        let object: serde_json::Value = serde_json::from_str(line).expect(line);
+        let timestamp = object["timestamp"].as_str().expect("a timestamp");
+        assert!(timestamp.contains('T') && timestamp.ends_with('Z'), "RFC 3339: {timestamp}");
+        for member in ["level", "target"] {
+            assert!(object[member].is_string(), "{line} has no {member}");
+        }
+        assert!(object["fields"].is_object(), "{line} has no fields");
+        object
+    };
+    let lines: Vec<_> = log.lines().map(line).collect();
+    assert!(!lines.is_empty());
+    lines
 }
 
 /// Every subcommand explains itself.

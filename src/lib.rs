@@ -6,6 +6,8 @@ pub(crate) mod base;
 pub mod cli;
 pub(crate) mod daemon;
 pub(crate) mod datastore;
+#[cfg(test)]
+mod fuzz;
 pub(crate) mod io;
 pub(crate) mod netconf;
 #[cfg_attr(

@@ -54,7 +54,7 @@ def basics():
     with connect() as m:
         assert int(m.session_id) > 0
         assert m._session._base is NetconfBase.BASE_11, "chunked framing"
-        for capability in (":candidate", ":confirmed-commit", ":validate", ":writable-running", ":rollback-on-error"):
+        for capability in (":candidate", ":confirmed-commit", ":validate", ":writable-running", ":rollback-on-error", ":xpath"):
             assert capability in m.server_capabilities, capability
         assert len(m.get().data) > 0
         assert len(m.get_config("running", filter=("subtree", "<filter/>")).data) == 0
@@ -159,6 +159,16 @@ def old_framing():
         assert name_of(m) == "old"
 
 
+def xpath_filters():
+    with connect() as m:
+        m.edit_config(target="running", config=top("<name>by-xpath</name><size>7</size>"))
+        selected = m.get_config("running", filter=("xpath", ({"t": TEST}, "/t:top/t:name[. = 'by-xpath']"))).data
+        assert [leaf.text for leaf in selected.iter() if len(leaf) == 0] == ["by-xpath"], etree.tostring(selected)
+        selected = m.get(filter=("xpath", "/netconf-state/capabilities")).data
+        assert len(selected) == 1 and len(selected[0][0]) > 5
+        fails("invalid-value", m.get, filter=("xpath", "count(/*)"))
+
+
 def main():
     basics()
     candidate_under_lock()
@@ -166,6 +176,7 @@ def main():
     copy_and_edit_running()
     a_session_is_killed()
     fifty_requests_in_flight()
+    xpath_filters()
     old_framing()
     a_large_reply(None, "漢字é🦀")
     # In this framing ncclient decodes what each read happens to bring: it fails on characters of several bytes.

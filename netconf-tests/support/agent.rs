@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -220,6 +220,15 @@ impl Agent {
         command
     }
 
+    /// `quorate verify` of this directory, with the models of this agent.
+    pub(crate) fn verify(&self, directory: &Path, more: &[&str]) -> Output {
+        std::fs::write(self.path("quorate.toml"), &self.settings.file).expect("a file");
+        let mut command = Command::new(program());
+        command.arg("verify").arg("--config").arg(self.path("quorate.toml"));
+        self.give_models(&mut command);
+        command.args(more).arg(directory).output().expect("a process")
+    }
+
     fn give_flags(&self, command: &mut Command) {
         let mut flag = |name: &str, value: &OsStr| {
             if !self.settings.arguments.iter().any(|given| given == name) {
@@ -233,6 +242,11 @@ impl Agent {
             Ssh::Off => flag("--ssh", OsStr::new("off")),
             Ssh::On => flag("--ssh", OsStr::new("127.0.0.1:0")),
         }
+        self.give_models(command);
+    }
+
+    /// The flags that say which models there are.
+    fn give_models(&self, command: &mut Command) {
         command.arg("--yang-dir").arg(root().join("netconf-tests/yang"));
         command.arg("--yang-dir").arg(root().join("yang/standard"));
         for module in self.modules() {

@@ -1,6 +1,7 @@
 //! After an entry is applied: answers, the candidate, participants (PROTOCOL N1 to N3).
 
 use super::asked::Content;
+use super::start::unreadable;
 use super::{Agent, Phase};
 use crate::api::hook::Proposed;
 use crate::base::ids::{LogIndex, Revision, TxId};
@@ -141,7 +142,7 @@ impl Agent {
                 self.diverge(now, position.index, (stated, found));
             }
             Applied::Unreadable(reason) => {
-                self.stop(position.index, &format!("it does not fit the models: {reason}"));
+                self.give_up(unreadable(position.index, &reason));
             }
         }
     }

@@ -28,7 +28,7 @@ mod reads;
 mod requests;
 mod sessions;
 pub(crate) mod slot;
-mod start;
+pub(crate) mod start;
 mod status;
 pub(crate) mod strain;
 mod transactions;

@@ -1,14 +1,83 @@
 //! The way to `Ready`: models that fit, this boot's `NodeUp`, what a restart ends, initial content (PROTOCOL M3).
 
-use super::asked::{Change, Content};
+use super::asked::{self, Content};
 use super::origin::Order;
 use super::{Agent, Phase};
-use crate::base::ids::Revision;
+use crate::api::change::{Change, Configuration};
+use crate::base::ids::{LogIndex, Revision};
+use crate::base::limits::VALIDATION_ERRORS_MAX;
 use crate::base::time::Now;
 use crate::netconf::error::RpcError;
 use crate::replication::entry::Body;
 use crate::replication::message::Control;
+use crate::yang::error::DataError;
+use crate::yang::schema::Schema;
 use crate::yang::tree::Tree;
+use std::sync::Arc;
+
+/// Misfits that the word of a node that does not start names; `quorate verify` names all.
+const MISFITS_SHOWN: usize = 8;
+
+/// What an operator does who has given a node models that its data does not fit.
+pub(crate) const WAY_OUT: &str =
+    "start with the earlier models, change what is named, and start with these models again";
+
+/// What is said of a log entry, or of a snapshot, that names what the models do not have.
+pub(crate) fn unreadable(index: LogIndex, reason: &str) -> String {
+    format!(
+        "log entry {index} does not fit the models: {reason}. To keep what is stored, {WAY_OUT}"
+    )
+}
+
+/// Why a tree that was made under other models is not what these make of the same content: it is invalid, or its
+/// values, keys or order have another canonical form. One line each, with the path; none if it is the same.
+pub(crate) fn misfits(schema: &Arc<Schema>, tree: &Tree) -> Vec<String> {
+    let xml = crate::yang::print::print_all(schema, tree);
+    if let Err(faults) = schema.validate(&xml) {
+        return faults.iter().map(|fault| located(schema, fault)).collect();
+    }
+    let Ok(text) = String::from_utf8(xml) else { return Vec::new() };
+    let read = crate::netconf::document::read_fragment(&text, schema)
+        .map_err(|error| error.to_string())
+        .and_then(|edit| {
+            crate::datastore::apply::tree_of(schema, tree.seed, &edit)
+                .map_err(|fault| located(schema, &fault))
+        });
+    match read {
+        Ok(read) if read == *tree => Vec::new(),
+        Ok(read) => {
+            let of = |tree: Tree| Configuration {
+                schema: Arc::clone(schema),
+                tree,
+                revision: Revision(0),
+            };
+            let (before, after) = (of(tree.clone()), of(read));
+            let change = Change { before, after, user: String::new(), session: None };
+            let items = change.items().into_iter().take(VALIDATION_ERRORS_MAX);
+            let why = "the type of its value, or the keys or order of its list, has changed";
+            items.map(|item| format!("{}: {why}", item.path)).collect()
+        }
+        Err(error) => vec![error],
+    }
+}
+
+fn located(schema: &Schema, fault: &DataError) -> String {
+    let path = fault.path.as_ref().map(|path| crate::yang::path_text::print(schema, path));
+    path.map_or_else(|| fault.message.clone(), |path| format!("{path}: {}", fault.message))
+}
+
+/// What keeps a node from starting, in one line.
+fn misfit_text(misfits: &[String]) -> String {
+    let shown: Vec<&str> = misfits.iter().take(MISFITS_SHOWN).map(String::as_str).collect();
+    let more = match misfits.len().saturating_sub(shown.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more (`quorate verify` lists them)"),
+    };
+    let shown = shown.join("; ");
+    format!(
+        "the stored configuration does not fit the models: {shown}{more}. To keep it, {WAY_OUT}"
+    )
+}
 
 impl Agent {
     /// This node leads and has applied everything before: from here on it decides (PROTOCOL L1).
@@ -18,13 +87,13 @@ impl Agent {
         let schema_id = self.parameters.schema.schema_id;
         if self.state.schema_id != schema_id {
             let restored = self.state.confirmed.as_ref().map(|pending| &pending.base);
-            let misfit = [Some(&self.state.shared), restored]
+            let misfits: Vec<String> = [Some(&self.state.shared), restored]
                 .into_iter()
                 .flatten()
-                .find_map(|tree| self.misfit(tree));
-            if let Some(why) = misfit {
-                return self
-                    .give_up(format!("the stored configuration does not fit the models: {why}"));
+                .flat_map(|tree| misfits(&self.parameters.schema, tree))
+                .collect();
+            if !misfits.is_empty() {
+                return self.give_up(misfit_text(&misfits));
             }
             self.propose_own(Body::Schema { schema_id });
         }
@@ -41,29 +110,6 @@ impl Agent {
     pub(super) fn give_up(&mut self, why: String) {
         self.phase = Phase::Stopped;
         self.effects.fatal.get_or_insert(why);
-    }
-
-    /// Why a tree that was made under other models is not what these make of the same content: it is invalid, or its
-    /// values, keys or order have another canonical form.
-    fn misfit(&self, tree: &Tree) -> Option<String> {
-        if let Err(errors) = self.settle((&Tree::empty(tree.seed), Revision(0)), tree) {
-            return Some(self.first(&errors));
-        }
-        let schema = &self.parameters.schema;
-        let text = String::from_utf8(crate::yang::print::print_all(schema, tree)).ok()?;
-        let read = crate::netconf::document::read_fragment(&text, schema)
-            .map_err(|error| error.to_string())
-            .and_then(|edit| {
-                crate::datastore::apply::tree_of(schema, tree.seed, &edit)
-                    .map_err(|error| error.message)
-            });
-        match read {
-            Ok(read) if read == *tree => None,
-            Ok(_) => {
-                Some("the type of a value, or the keys or order of a list, has changed".to_owned())
-            }
-            Err(error) => Some(error),
-        }
     }
 
     pub(super) fn first(&self, errors: &[RpcError]) -> String {
@@ -86,7 +132,7 @@ impl Agent {
             tracing::info!("running has content: the initial configuration is left aside");
             return;
         }
-        let mut order = Order::of_node(now, Content::of(Change::Initial(edit)));
+        let mut order = Order::of_node(now, Content::of(asked::Change::Initial(edit)));
         order.comment = Some("initial configuration".to_owned());
         self.order(now, order);
     }
@@ -143,7 +189,7 @@ impl Agent {
         let undecided =
             self.state.confirmed.as_ref().is_some_and(|pending| pending.alive.is_empty());
         let initial = |pending: &super::Pending| {
-            matches!(pending.asked.content.change(), Some(Change::Initial(_)))
+            matches!(pending.asked.content.change(), Some(asked::Change::Initial(_)))
         };
         if self.phase != Phase::Starting
             || undecided

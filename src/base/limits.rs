@@ -10,6 +10,18 @@ pub(crate) const DEPTH_MAX: usize = 1024;
 pub(crate) const ATTRIBUTES_MAX: usize = 64;
 /// Namespace declarations that are in scope at one place of a message.
 pub(crate) const DECLARATIONS_MAX: usize = 256;
+/// Bytes of an XPath expression.
+pub(crate) const XPATH_BYTES_MAX: usize = 64 << 10;
+/// Nested parentheses, predicates and operators of an XPath expression; nested evaluations.
+pub(crate) const XPATH_DEPTH_MAX: usize = 64;
+/// Steps of one XPath evaluation, each a node that is looked at, an operation, or 16 bytes of text: some seconds.
+pub(crate) const XPATH_STEPS_MAX: u64 = 32 << 20;
+/// Nodes that one XPath evaluation holds.
+pub(crate) const XPATH_NODES_MAX: usize = 4 << 20;
+/// Schema nodes that are looked at to know what an XPath expression reads: a tenth of a second or so.
+pub(crate) const XPATH_ANALYSIS_NODES_MAX: usize = 128 << 10;
+/// Bytes of a text that an XPath evaluation makes.
+pub(crate) const XPATH_TEXT_BYTES_MAX: usize = 16 << 20;
 /// Requests that one session has sent and that are not answered yet; reading stops beyond.
 pub(crate) const REQUESTS_IN_FLIGHT_MAX: usize = 64;
 /// Bytes of messages that one session has received and not looked at; reading stops beyond.
@@ -24,6 +36,8 @@ pub(crate) const SSH_UNAUTHENTICATED_MAX: usize = 64;
 pub(crate) const SSH_CONNECTIONS_MAX: usize = 2 * SESSIONS_MAX;
 /// Seconds until an SSH connection must have authenticated.
 pub(crate) const SSH_AUTH_TIMEOUT_S: u64 = 60;
+/// Bits that an RSA host key has at least (RFC 8332, 5.1): they stand for 112 bits of security.
+pub(crate) const SSH_RSA_BITS_MIN: u32 = 2048;
 /// Events that wait for the agent's thread; writers to the queue wait beyond.
 pub(crate) const AGENT_QUEUE_MAX: usize = 4096;
 /// Events that the agent takes between two durable writes.

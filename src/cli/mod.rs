@@ -6,6 +6,7 @@ mod hash_password;
 mod netconf;
 mod run;
 mod table;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use std::io::{self, Write};
@@ -14,13 +15,15 @@ use std::process::ExitCode;
 const AFTER_HELP: &str = "\
 Exit status:
   0  it did what it was asked to
-  1  it could not; one line on standard error says why
+  1  it could not; one line on standard error says why (`verify`: the directory is not sound)
   2  the command line is wrong
+     (`verify`: nothing was checked)
   3  `run`: the node was removed from its cluster, and a new start would not change that
 
 Examples:
   quorate run --config /etc/quorate/quorate.toml
   quorate cluster status
+  quorate verify --config /etc/quorate/quorate.toml /var/lib/quorate
   quorate netconf --socket /run/quorate/netconf.sock
   quorate hash-password
 
@@ -42,6 +45,7 @@ enum Command {
     Run(Box<run::RunArguments>),
     Cluster(cluster::ClusterArguments),
     Netconf(netconf::NetconfArguments),
+    Verify(verify::VerifyArguments),
     HashPassword(hash_password::HashPasswordArguments),
 }
 
@@ -53,6 +57,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => arguments.run(),
         Command::Cluster(arguments) => arguments.run(),
         Command::Netconf(arguments) => arguments.run(),
+        Command::Verify(arguments) => arguments.run(),
         Command::HashPassword(arguments) => arguments.run(),
     };
     done.unwrap_or_else(|error| {

@@ -1,9 +1,11 @@
 //! `quorate run`: the agent.
 
+use super::{one_line, with_causes};
 use crate::base::token::JoinToken;
 use crate::daemon;
 use crate::daemon::configuration::value::{
-    FeatureChoice, HostPort, LogLevel, ModuleChoice, NodeName, PeerListen, SshListen, UnixListen,
+    FeatureChoice, HostPort, LogFormat, LogLevel, ModuleChoice, NodeName, PeerListen, SshListen,
+    UnixListen,
 };
 use crate::daemon::configuration::{Configuration, Overrides};
 use crate::daemon::embed::Agent;
@@ -42,22 +44,14 @@ Examples:
   A second node of a cluster, with a token that a member gave:
     quorate run --peer 192.0.2.2:8830 --join 192.0.2.1:8830 --token Q1-...";
 
-/// Run the agent until SIGTERM or SIGINT.
+/// Which models there are.
 #[derive(Debug, Args)]
-#[command(after_long_help = AFTER_HELP)]
-pub(super) struct RunArguments {
+pub(super) struct ModelArguments {
     /// The configuration file.
     ///
     /// Without it /etc/quorate/quorate.toml is read, if it exists.
     #[arg(long, value_name = "FILE", env = "QUORATE_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
-
-    /// Where the datastores live.
-    ///
-    /// The directory belongs to one running agent at a time, and is made if it does not exist. By default
-    /// /var/lib/quorate.
-    #[arg(long, value_name = "DIR", env = "QUORATE_DATA_DIR", hide_env_values = true)]
-    data_dir: Option<PathBuf>,
 
     /// A directory with YANG modules; again for each.
     #[arg(
@@ -88,6 +82,34 @@ pub(super) struct RunArguments {
         value_delimiter = ','
     )]
     feature: Vec<FeatureChoice>,
+}
+
+impl ModelArguments {
+    /// These settings, beside others.
+    pub(super) fn overrides(self, others: Overrides) -> Overrides {
+        Overrides {
+            file: self.config,
+            yang_dirs: self.yang_dir,
+            modules: self.module,
+            features: self.feature,
+            ..others
+        }
+    }
+}
+
+/// Run the agent until SIGTERM or SIGINT.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_HELP)]
+pub(super) struct RunArguments {
+    #[command(flatten)]
+    models: ModelArguments,
+
+    /// Where the datastores live.
+    ///
+    /// The directory belongs to one running agent at a time, and is made if it does not exist. By default
+    /// /var/lib/quorate.
+    #[arg(long, value_name = "DIR", env = "QUORATE_DATA_DIR", hide_env_values = true)]
+    data_dir: Option<PathBuf>,
 
     /// Where to listen for SSH, or off.
     ///
@@ -148,6 +170,12 @@ pub(super) struct RunArguments {
     /// By default info.
     #[arg(long, value_name = "LEVEL", env = "QUORATE_LOG", hide_env_values = true)]
     log: Option<LogLevel>,
+
+    /// What a line of the log is: text, untimed (without the time) or json.
+    ///
+    /// By default text.
+    #[arg(long, value_name = "FORMAT", env = "QUORATE_LOG_FORMAT", hide_env_values = true)]
+    log_format: Option<LogFormat>,
 }
 
 impl Agent {
@@ -167,16 +195,20 @@ impl Agent {
 impl RunArguments {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let configuration = Configuration::load(self.overrides())?;
-        daemon::run(&configuration, Vec::new())
+        let done = daemon::run(&configuration, Vec::new());
+        match done {
+            // Whoever reads objects is to find no other line among them.
+            Err(error) if configuration.log.format == LogFormat::Json => {
+                tracing::error!("{}", one_line(&with_causes(&error)));
+                Ok(ExitCode::FAILURE)
+            }
+            done => done,
+        }
     }
 
     fn overrides(self) -> Overrides {
-        Overrides {
-            file: self.config,
+        self.models.overrides(Overrides {
             data_dir: self.data_dir,
-            yang_dirs: self.yang_dir,
-            modules: self.module,
-            features: self.feature,
             initial_config: self.initial_config,
             ssh: self.ssh,
             unix: self.unix,
@@ -187,13 +219,15 @@ impl RunArguments {
             token: self.token,
             discard_local_data: self.discard_local_data,
             log: self.log,
-        }
+            log_format: self.log_format,
+            ..Overrides::default()
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Args, Command, FromArgMatches, LogLevel, Overrides, RunArguments};
+    use super::{Args, Command, FromArgMatches, LogFormat, LogLevel, Overrides, RunArguments};
     use std::path::Path;
 
     fn parse(arguments: &str) -> Result<Overrides, String> {
@@ -210,7 +244,7 @@ mod tests {
     fn flags_become_settings() {
         let flags = parse(
             "--config c.toml --data-dir d --yang-dir y --yang-dir z --module a@2020-01-01 --module b \
-             --feature a:* --ssh 127.0.0.1:830 --unix off --initial-config i.xml --log debug \
+             --feature a:* --ssh 127.0.0.1:830 --unix off --initial-config i.xml --log debug --log-format json \
              --node-name n2 --peer 192.0.2.2:8830 --advertise n2:8830 --join n1:8830 \
              --discard-local-data",
         )
@@ -227,6 +261,7 @@ mod tests {
         assert_eq!(flags.unix.map(|unix| unix.to_string()).as_deref(), Some("off"));
         assert_eq!(flags.initial_config.as_deref(), Some(Path::new("i.xml")));
         assert_eq!(flags.log, Some(LogLevel::Debug));
+        assert_eq!(flags.log_format, Some(LogFormat::Json));
         assert_eq!(flags.node_name.map(|name| name.to_string()).as_deref(), Some("n2"));
         assert_eq!(flags.peer.map(|it| it.to_string()).as_deref(), Some("192.0.2.2:8830"));
         assert_eq!(flags.advertise.map(|it| it.to_string()).as_deref(), Some("n2:8830"));
@@ -247,6 +282,7 @@ mod tests {
             ("--feature a", "MODULE:NAME"),
             ("--ssh localhost:830", "ADDRESS:PORT"),
             ("--log loud", "error, warn, info, debug or trace"),
+            ("--log-format xml", "text, untimed or json"),
             ("--peer n1:8830", "ADDRESS:PORT"),
             ("--join n1", "HOST:PORT"),
             ("--token Q1-abc", "copy it again, as a whole"),

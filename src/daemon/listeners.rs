@@ -74,7 +74,7 @@ fn ssh_settings(configuration: &Configuration) -> Option<SshSettings> {
     let SshListen::At(listen) = ssh.listen else { return None };
     Some(SshSettings {
         listen,
-        host_key: ssh.host_key.clone(),
+        host_keys: ssh.host_keys.clone(),
         auth_attempts_max: ssh.auth_attempts_max,
         auth_timeout: Duration::from_secs(ssh.auth_timeout_s),
         unauthenticated_max: ssh.unauthenticated_max,

@@ -1,4 +1,4 @@
-//! The log: lines of text on standard error.
+//! The log: lines of text or of JSON on standard error.
 
 use super::configuration::Log;
 use super::configuration::value::{LogFormat, LogLevel};
@@ -19,6 +19,12 @@ pub(crate) fn start(log: Log) -> anyhow::Result<()> {
     let started = match log.format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Untimed => builder.without_time().try_init(),
+        LogFormat::Json => builder
+            .json()
+            .with_target(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .try_init(),
     };
     started.map_err(|error| anyhow::anyhow!("cannot start the log: {error}"))
 }

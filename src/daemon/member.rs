@@ -3,18 +3,15 @@
 
 use super::configuration::{Configuration, Join, LocalData};
 use super::rejoin;
-use super::start::{FOUNDER, recovered_state};
+use super::replay::{recovered_state, replay};
+use super::start::FOUNDER;
 use crate::agent::effects::{PeerAddress, Rejoin};
 use crate::base::ids::{Boot, ClusterId, Lineage, Revision};
-use crate::base::rules::Rules;
 use crate::base::token::JoinToken;
 use crate::io::peer::authority::{Credentials, MemberName, fingerprint};
 use crate::io::peer::join::{Applicant, Joined, join};
 use crate::io::peer::{read_credentials, write_credentials};
 use crate::io::random;
-use crate::raft::EntryKind;
-use crate::replication::apply::{Applied, Knowledge, Position, apply};
-use crate::replication::entry::Entry;
 use crate::replication::state::State;
 use crate::storage::{
     Disk, DiskError, Identity, IdentityError, LogOptions, Reserve, erase, recover, replace_file,
@@ -186,25 +183,8 @@ impl Place<'_> {
     /// The state after all that is in the log.
     fn local_state(&self, identity: &Identity) -> anyhow::Result<State> {
         let raft = recover(Arc::clone(self.disk), LogOptions::default())?.raft;
-        let mut state = recovered_state(self.disk, &raft, self.schema, identity)?;
-        for entry in raft.entries {
-            if entry.kind != EntryKind::Normal || entry.data.is_empty() {
-                continue;
-            }
-            let position = Position { index: entry.index, term: entry.term };
-            let knowledge = Knowledge {
-                schema: self.schema,
-                result: None,
-                settled: None,
-                rules: Rules::default(),
-            };
-            let (next, applied) = apply(&state, position, &Entry::decode(&entry.data)?, knowledge);
-            if let Applied::Diverged { .. } | Applied::Unreadable(_) = applied {
-                anyhow::bail!("log entry {} does not fit the models", entry.index);
-            }
-            state = next;
-        }
-        Ok(state)
+        let state = recovered_state(self.disk, &raft, self.schema, identity)?;
+        replay(state, &raft.entries, self.schema)
     }
 }
 

@@ -12,9 +12,11 @@ mod node;
 pub(crate) mod participants;
 pub(crate) mod readiness;
 mod rejoin;
+mod replay;
 mod spare;
 pub(crate) mod start;
 pub(crate) mod users;
+pub(crate) mod verify;
 
 use self::configuration::Configuration;
 use self::engine::EngineError;

@@ -59,7 +59,7 @@ pub(crate) fn load(
 
 /// The features of ietf-netconf that stand for advertised capabilities: clients compare the two.
 fn netconf_features(datastores: Datastores) -> Vec<&'static str> {
-    let mut features = vec!["rollback-on-error", "validate"];
+    let mut features = vec!["rollback-on-error", "validate", "xpath"];
     if datastores.may_commit() {
         features.extend(["candidate", "confirmed-commit"]);
     }

@@ -4,6 +4,7 @@ use super::configuration::{Configuration, value};
 use super::engine::{self, Parts, Running};
 use super::member::{self, Place, look, name_of};
 use super::participants::Participants;
+use super::replay::recovered_state;
 use crate::agent::effects::{Lease, PeerAddress};
 use crate::agent::slot::Registration as SlotRegistration;
 use crate::agent::{Agent, Parameters, StorageSpace};
@@ -20,12 +21,11 @@ use crate::io::peer::{self, Own, PeerServer, PeerSettings};
 use crate::io::random;
 use crate::netconf::state::View;
 use crate::raft::{EntryKind, Node, NodeConfig, RecoveredLog};
-use crate::replication::snapshot::Decoder;
 use crate::replication::state::{Member, State};
-use crate::storage::{Disk, Identity, LogOptions, Recovered, Reserve, SnapshotReader, recover};
+use crate::storage::{Disk, Identity, LogOptions, Recovered, Reserve, recover};
 use crate::yang::schema::Schema;
-use crate::yang::tree::{Seed, Tree};
 use anyhow::Context;
+use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -66,10 +66,8 @@ pub(crate) fn start(
     let Recovered { log, raft, .. } = recovered(configuration, &disk)?;
     anyhow::ensure!(
         credentials.is_some() || is_alone(&identity, &raft),
-        "the data directory {} belongs to member {} of a cluster, but its key and certificate, the file member.pem, are \
-         missing: restore that file, or join again with --join, --token and --discard-local-data",
-        configuration.data_dir.display(),
-        identity.incarnation
+        "{}",
+        without_credentials(&configuration.data_dir, &identity)
     );
     let storage = hold_reserve(&*disk)?;
     let state = recovered_state(&disk, &raft, schema, &identity)?;
@@ -186,12 +184,22 @@ fn others_in(state: &State, identity: &Identity) -> Vec<PeerAddress> {
 }
 
 /// Whether the node is, as far as its log tells, a cluster of one.
-fn is_alone(identity: &Identity, raft: &RecoveredLog) -> bool {
+pub(super) fn is_alone(identity: &Identity, raft: &RecoveredLog) -> bool {
     let others = raft.snapshot.as_ref().is_some_and(|snapshot| {
         snapshot.conf_state.voters.len().saturating_add(snapshot.conf_state.learners.len()) > 1
     });
     let changes = raft.entries.iter().any(|entry| entry.kind == EntryKind::Membership);
     identity.incarnation == FOUNDER && !others && !changes
+}
+
+/// What is said of a member that has lost its key.
+pub(super) fn without_credentials(directory: &Path, identity: &Identity) -> String {
+    format!(
+        "the data directory {} belongs to member {} of a cluster, but its key and certificate, the file member.pem, are \
+         missing: restore that file, or join again with --join, --token and --discard-local-data",
+        directory.display(),
+        identity.incarnation
+    )
 }
 
 type HookAnswers = mpsc::Receiver<(CallId, HookAnswer)>;
@@ -239,26 +247,6 @@ fn node_config(identity: &Identity) -> anyhow::Result<NodeConfig> {
         election_ticks: ELECTION_TICKS,
         heartbeat_ticks: HEARTBEAT_TICKS,
     })
-}
-
-/// The state that the log goes on from.
-pub(super) fn recovered_state(
-    disk: &Arc<dyn Disk>,
-    raft: &RecoveredLog,
-    schema: &Schema,
-    identity: &Identity,
-) -> anyhow::Result<State> {
-    let Some(snapshot) = &raft.snapshot else {
-        let seed = Seed(u128::from_le_bytes(identity.tree_seed));
-        return Ok(State::new(Tree::empty(seed)));
-    };
-    let mut reader = SnapshotReader::open(Arc::clone(disk), snapshot.position.index)?;
-    let misfit = "the stored configuration does not fit the models";
-    let mut decoder = Decoder::new(schema);
-    while let Some(piece) = reader.read()? {
-        decoder.push(&piece).context(misfit)?;
-    }
-    decoder.finish().context(misfit)
 }
 
 fn view_of(state: &State, datastores: Datastores) -> View {

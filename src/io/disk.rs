@@ -1,5 +1,7 @@
 //! The real disk: one directory, which one process uses.
 
+pub(crate) mod read_only;
+
 use crate::storage::{Disk, DiskError};
 use rustix::fs::{FallocateFlags, FlockOperation};
 use std::collections::BTreeMap;
@@ -69,14 +71,7 @@ impl RealDisk {
             .mode(FILE_MODE)
             .open(directory.join(LOCK))
             .map_err(failed)?;
-        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let directory = directory.to_owned();
-                return Err(OpenError::InUse { directory, holder: holder(&mut lock) });
-            }
-            Err(error) => return Err(failed(error.into())),
-        }
+        take_lock(directory, &mut lock, FlockOperation::NonBlockingLockExclusive)?;
         note_holder(&mut lock).map_err(failed)?;
         let files = Mutex::new(BTreeMap::new());
         Ok(RealDisk { directory: directory.to_owned(), handle, files, _lock: lock })
@@ -125,26 +120,11 @@ impl RealDisk {
         self.open_files().insert(file.to_owned(), Arc::new(created));
         Ok(())
     }
-
-    fn names(&self) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in std::fs::read_dir(&self.directory)? {
-            let entry = entry?;
-            if entry.file_type()?.is_file()
-                && let Ok(name) = entry.file_name().into_string()
-                && name != LOCK
-            {
-                names.push(name);
-            }
-        }
-        names.sort_unstable();
-        Ok(names)
-    }
 }
 
 impl Disk for RealDisk {
     fn list(&self) -> Result<Vec<String>, DiskError> {
-        self.names().map_err(|error| DiskError::of("listing", ".", error))
+        names(&self.directory).map_err(|error| DiskError::of("listing", ".", error))
     }
 
     fn size(&self, file: &str) -> Result<u64, DiskError> {
@@ -210,11 +190,46 @@ impl Disk for RealDisk {
     }
 }
 
-/// Who wrote its number into the lock.
+/// The files of a directory, but for the lock.
+fn names(directory: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file()
+            && let Ok(name) = entry.file_name().into_string()
+            && name != LOCK
+        {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Locks a directory by its file `lock`.
+fn take_lock(
+    directory: &Path,
+    lock: &mut File,
+    operation: FlockOperation,
+) -> Result<(), OpenError> {
+    let directory = directory.to_owned();
+    match rustix::fs::flock(&*lock, operation) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err(OpenError::InUse { directory, holder: holder(lock) })
+        }
+        Err(error) => Err(OpenError::Failed { directory, source: error.into() }),
+    }
+}
+
+/// Who wrote its number into the lock, if it lives: whoever only reads the directory writes none.
 fn holder(lock: &mut File) -> Option<u32> {
     let mut text = String::new();
     lock.read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
+    let number: i32 = text.trim().parse().ok()?;
+    let lives = rustix::process::Pid::from_raw(number)
+        .is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH));
+    u32::try_from(number).ok().filter(|_| lives)
 }
 
 fn note_holder(lock: &mut File) -> io::Result<()> {

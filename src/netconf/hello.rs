@@ -47,6 +47,7 @@ pub(crate) fn capabilities(schema: &Schema, features: Features) -> Vec<String> {
         (true, "validate:1.0"),
         (true, "validate:1.1"),
         (features.startup, "startup:1.0"),
+        (true, "xpath:1.0"),
     ];
     let standard = standard.into_iter().filter(|(there, _)| *there);
     let standard = standard.map(|(_, name)| format!("urn:ietf:params:netconf:capability:{name}"));
@@ -161,7 +162,7 @@ mod tests {
             capability(&format!("yang-library:1.0?revision=2019-01-04&module-set-id={id}")),
             capability(&format!("yang-library:1.1?revision=2019-01-04&content-id={id}")),
             "urn:ietf:params:xml:ns:netconf:base:1.0?module=ietf-netconf&revision=2011-06-01\
-             &features=candidate,confirmed-commit,rollback-on-error,validate"
+             &features=candidate,confirmed-commit,rollback-on-error,validate,xpath"
                 .to_owned(),
             "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring?module=ietf-netconf-monitoring\
              &revision=2010-10-04"
@@ -178,8 +179,9 @@ mod tests {
             "validate:1.0",
             "validate:1.1",
             "startup:1.0",
+            "xpath:1.0",
         ];
-        let least = ["rollback-on-error:1.0", "validate:1.0", "validate:1.1"];
+        let least = ["rollback-on-error:1.0", "validate:1.0", "validate:1.1", "xpath:1.0"];
         for (features, names) in [(ALL_FEATURES, &all[..]), (NO_FEATURES, &least)] {
             let base = [BASE_1_0.to_owned(), BASE_1_1.to_owned()].into_iter();
             let middle = names.iter().map(|name| capability(name));

@@ -12,6 +12,8 @@
 
 use super::error::{ErrorInfo, ErrorTag, ErrorType, RpcError};
 use super::filter::Filter;
+use super::filter::subtree::Subtree;
+use super::filter::xpath::Xpath;
 use super::operation::{Commit, ConfigSource, Confirmed, Datastore, Request, TestOption};
 use super::payload::{self, Operations};
 use super::rpc::{Fault, Input, Read, SchemaFormat, not_supported};
@@ -351,19 +353,40 @@ impl Input<'_, '_> {
         Ok(payload::read_config(self.reader, self.schema, operations)?)
     }
 
-    /// `<filter>` (RFC 6241, 6 and 8.9). Its type is subtree if it is not given; :xpath is not advertised.
+    /// `<filter>` (RFC 6241, 6 and 8.9). Its type is subtree if it is not given.
     fn filter(&mut self) -> Result<Filter, Fault> {
-        let kind = self.reader.attributes().find(|attribute| {
-            attribute.name == "type"
+        match self.filter_attribute("type").as_deref() {
+            None | Some("subtree") => {
+                Ok(Filter::Subtree(Subtree::parse(self.reader, self.schema)?))
+            }
+            Some("xpath") => self.xpath_filter(),
+            Some(kind) => {
+                let message = format!("filters of type {kind} are not supported");
+                Err(filter_error(ErrorTag::BadAttribute, message, "type").into())
+            }
+        }
+    }
+
+    /// A filter of type xpath: its content is of no meaning.
+    fn xpath_filter(&mut self) -> Result<Filter, Fault> {
+        let Some(select) = self.filter_attribute("select") else {
+            let message = "an xpath filter needs the attribute select".to_owned();
+            return Err(filter_error(ErrorTag::MissingAttribute, message, "select").into());
+        };
+        let filter = Xpath::parse(&select, self.reader.scope(), self.schema)
+            .map_err(|error| invalid_value(error.to_string()))?;
+        self.reader.skip()?;
+        Ok(Filter::Xpath(filter))
+    }
+
+    /// An attribute of the filter that was started last. The RFC's example has it in no namespace; some clients leave it
+    /// in NETCONF's.
+    fn filter_attribute(&self, name: &str) -> Option<String> {
+        let found = self.reader.attributes().find(|attribute| {
+            attribute.name == name
                 && attribute.namespace.is_none_or(|namespace| namespace == BASE_NAMESPACE)
         });
-        if let Some(kind) = kind.filter(|kind| kind.value != "subtree") {
-            let message = format!("filters of type {} are not supported", kind.value);
-            let error = RpcError::new(ErrorType::Protocol, ErrorTag::BadAttribute, message);
-            let error = error.with(ErrorInfo::BadAttribute("type".to_owned()));
-            return Err(error.with(ErrorInfo::BadElement("filter".to_owned())).into());
-        }
-        Ok(Filter::parse(self.reader, self.schema)?)
+        found.map(|attribute| attribute.value.to_owned())
     }
 
     /// The text of the leaf `name`, read up to its end.
@@ -419,6 +442,12 @@ pub(super) fn required<T>(parameter: Option<T>, name: &str) -> Result<T, RpcErro
 pub(super) fn missing_element(name: &str) -> RpcError {
     RpcError::new(ErrorType::Protocol, ErrorTag::MissingElement, format!("{name} is missing"))
         .with(ErrorInfo::BadElement(name.to_owned()))
+}
+
+fn filter_error(tag: ErrorTag, message: String, attribute: &str) -> RpcError {
+    RpcError::new(ErrorType::Protocol, tag, message)
+        .with(ErrorInfo::BadAttribute(attribute.to_owned()))
+        .with(ErrorInfo::BadElement("filter".to_owned()))
 }
 
 /// `unknown-element` of the protocol layer.

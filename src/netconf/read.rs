@@ -18,7 +18,7 @@ pub(super) fn answer(read: &Read, server: &Server, view: &View) -> Result<Body, 
     match read {
         Read::Get { filter } => {
             let filter = filter.as_ref();
-            Ok(tree(server, filter, &operational(server, view, filter)))
+            tree(server, filter, &operational(server, view, filter))
         }
         Read::GetConfig { source, filter } => {
             let datastore = match source {
@@ -27,7 +27,7 @@ pub(super) fn answer(read: &Read, server: &Server, view: &View) -> Result<Body, 
                 Datastore::Startup => view.startup.as_ref(),
             };
             match datastore {
-                Some(datastore) => Ok(tree(server, filter.as_ref(), datastore)),
+                Some(datastore) => tree(server, filter.as_ref(), datastore),
                 None => Err(super::rpc::not_supported("there is no such datastore")),
             }
         }
@@ -38,10 +38,13 @@ pub(super) fn answer(read: &Read, server: &Server, view: &View) -> Result<Body, 
     }
 }
 
-fn tree(server: &Server, filter: Option<&Filter>, tree: &Tree) -> Body {
+fn tree(server: &Server, filter: Option<&Filter>, tree: &Tree) -> Result<Body, RpcError> {
     let schema = &server.schema;
-    let selected = filter.map(|filter| filter.select(schema, tree));
-    Body::Tree(Printer::new(Arc::clone(schema), selected.as_ref().unwrap_or(tree)))
+    let selected =
+        filter.map(|filter| filter.select(schema, tree)).transpose().map_err(|error| {
+            RpcError::new(ErrorType::Protocol, ErrorTag::ResourceDenied, error.to_string())
+        })?;
+    Ok(Body::Tree(Printer::new(Arc::clone(schema), selected.as_ref().unwrap_or(tree))))
 }
 
 /// Running and state (RFC 6241, 7.7), without state that the filter cannot select: its making can take a while.

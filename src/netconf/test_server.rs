@@ -44,7 +44,7 @@ pub(crate) fn schema() -> Arc<Schema> {
             "t-deviations",
             "u",
         ];
-        let features = ["candidate", "confirmed-commit", "rollback-on-error", "validate"];
+        let features = ["candidate", "confirmed-commit", "rollback-on-error", "validate", "xpath"];
         let netconf = features.map(|name| ("ietf-netconf".to_owned(), name.to_owned()));
         let of_t = ["f", "g"].map(|name| ("t".to_owned(), name.to_owned()));
         let own = include_str!("../../yang/quorate-netconf.yang");

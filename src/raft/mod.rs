@@ -18,6 +18,8 @@ mod status;
 mod store;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod node_tests;
 #[cfg(test)]
 mod test_cluster;

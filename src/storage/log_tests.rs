@@ -52,7 +52,7 @@ fn write_all(log: &mut Log, writes: &[LogWrite]) {
 }
 
 /// What the writes amount to in an empty log.
-fn model(writes: &[LogWrite]) -> RecoveredLog {
+pub(super) fn model(writes: &[LogWrite]) -> RecoveredLog {
     let mut model = RecoveredLog::default();
     for write in writes {
         model.hard_state = write.hard_state.unwrap_or(model.hard_state);
@@ -65,7 +65,7 @@ fn model(writes: &[LogWrite]) -> RecoveredLog {
 }
 
 /// Twelve records in several segments.
-fn sample() -> Vec<LogWrite> {
+pub(super) fn sample() -> Vec<LogWrite> {
     vec![
         hard_state(1, 1, 0),
         entries(1, 1, 1, 0),
@@ -105,7 +105,7 @@ fn what_was_flushed_comes_back_and_the_rest_does_not() {
     assert!(log.has_pending());
     assert_eq!(log.durable_last(), LogPosition { index: LogIndex(8), term: Term(2) });
     disk.restart(Unsynced::Lost);
-    assert_eq!(verify(&disk).unwrap(), model(&sample()));
+    assert_eq!(verify(&disk).unwrap().raft, model(&sample()));
     let mut recovered = open(&disk).unwrap();
     assert_eq!(recovered.raft, model(&sample()));
     write_all(&mut recovered.log, &[entries(9, 12, 3, 100)]);

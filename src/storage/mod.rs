@@ -25,6 +25,8 @@ mod snapshot;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod log_tests;
 #[cfg(any(test, feature = "sim"))]
 #[cfg_attr(not(test), expect(dead_code, reason = "tests of this room ask for the rest"))]
@@ -35,7 +37,7 @@ pub(crate) use identity::{Identity, IdentityError};
 pub(crate) use log::{Log, LogError, LogOptions, prepare_spare};
 #[cfg(any(test, feature = "sim"))]
 pub(crate) use recovery::RecoveryError;
-pub(crate) use recovery::{Recovered, erase, recover};
+pub(crate) use recovery::{Recovered, Verified, erase, recover, verify};
 pub(crate) use reserve::Reserve;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) use snapshot::SnapshotError;

@@ -19,8 +19,7 @@ pub(crate) enum RecoveryError {
     /// break a vote that was given.
     #[error(
         "{file} is damaged at byte {offset}: {what}. This member must not go on from this data, which is left as it \
-         is. Move the data directory away and let the member join its cluster again as a new one; if no majority of \
-         the other members is alive, see the command for a forced takeover, or restore a backup"
+         is. Move the data directory away and let the member join its cluster again as a new one, or restore a backup"
     )]
     Corrupt {
         /// The file.
@@ -56,13 +55,34 @@ pub(crate) struct Recovered {
     pub(crate) damaged_snapshots: Vec<String>,
 }
 
+/// What a member would start with.
+pub(crate) struct Verified {
+    /// As in `Recovered`.
+    pub(crate) raft: RecoveredLog,
+    /// As in `Recovered`; it is still there.
+    pub(crate) cut: Option<Cut>,
+    /// As in `Recovered`.
+    pub(crate) damaged_snapshots: Vec<String>,
+    /// Segments of the log that are needed.
+    pub(crate) segments: usize,
+    /// Bytes of them.
+    pub(crate) log_bytes: u64,
+}
+
 /// Reads the directory as `recover` does, and changes nothing: for an operator who wants to know. The directory must
 /// not be in use.
-#[cfg_attr(not(test), expect(dead_code, reason = "`quorate verify` asks it"))]
-pub(crate) fn verify(disk: &dyn Disk) -> Result<RecoveredLog, RecoveryError> {
+pub(crate) fn verify(disk: &dyn Disk) -> Result<Verified, RecoveryError> {
     let files = disk.list()?;
-    let (raft, _) = combine(&Scan::read(disk, &files)?, &Snapshots::read(disk, &files)?)?;
-    Ok(raft)
+    let scan = Scan::read(disk, &files)?;
+    let snapshots = Snapshots::read(disk, &files)?;
+    let (raft, _) = combine(&scan, &snapshots)?;
+    Ok(Verified {
+        raft,
+        cut: scan.cut(),
+        damaged_snapshots: snapshots.damaged,
+        segments: scan.segments.len(),
+        log_bytes: scan.segments.iter().map(|segment| segment.bytes).sum(),
+    })
 }
 
 /// Reads the directory and makes the log ready to go on: what is there afterwards is durable, what was not
@@ -284,7 +304,14 @@ impl Scan {
         }
         disk.write(&file, u64_of(from), &self.last_bytes)?;
         disk.sync(&file)?;
-        Ok(self.torn_until.map(|_| Cut { file, offset: u64_of(to) }))
+        Ok(self.cut())
+    }
+
+    /// The record at the end that never became durable.
+    fn cut(&self) -> Option<Cut> {
+        let last = self.segments.back().filter(|_| self.torn_until.is_some())?;
+        let (_, to) = self.last_record;
+        Some(Cut { file: segment_file(last.number), offset: u64_of(to) })
     }
 }
 

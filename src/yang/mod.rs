@@ -11,4 +11,5 @@ pub(crate) mod schema;
 pub(crate) mod tree;
 pub(crate) mod types;
 pub(crate) mod validate;
+pub(crate) mod xpath;
 pub(crate) mod xsd_regex;

@@ -48,6 +48,8 @@ pub(crate) struct Schema {
     pub(crate) names: NameIndex,
     /// What a change can do to validity, worked out when it is first asked for.
     pub(crate) impact: std::sync::OnceLock<super::validate::impact::Impact>,
+    /// The models' expressions, parsed when they are first asked for.
+    pub(crate) expressions: std::sync::OnceLock<super::xpath::stored::Expressions>,
     /// Every node's tags, made when the first tree is printed.
     pub(crate) tags: std::sync::OnceLock<super::print::Tags>,
 }

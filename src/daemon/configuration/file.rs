@@ -44,7 +44,7 @@ pub(super) struct File {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Ssh {
     pub(super) listen: Option<SshListen>,
-    pub(super) host_key: Option<PathBuf>,
+    pub(super) host_keys: Option<Vec<PathBuf>>,
     pub(super) auth_attempts_max: Option<Bounded<1, 100>>,
     pub(super) auth_timeout_s: Option<Bounded<1, DAY_S>>,
     pub(super) unauthenticated_max: Option<Bounded<1, 65_535>>,
@@ -126,7 +126,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<File, String> {
     file.data_dir.iter_mut().for_each(rebase);
     file.yang_dirs.iter_mut().flatten().for_each(rebase);
     file.initial_config.iter_mut().for_each(rebase);
-    file.ssh.host_key.iter_mut().for_each(rebase);
+    file.ssh.host_keys.iter_mut().flatten().for_each(rebase);
     if let Some(UnixListen::At(path)) = &mut file.unix.path {
         rebase(path);
     }

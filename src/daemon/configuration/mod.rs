@@ -59,7 +59,8 @@ pub(crate) struct Configuration {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ssh {
     pub(crate) listen: SshListen,
-    pub(crate) host_key: PathBuf,
+    // Invariant: at least one.
+    pub(crate) host_keys: Vec<PathBuf>,
     pub(crate) auth_attempts_max: usize,
     pub(crate) auth_timeout_s: u64,
     pub(crate) unauthenticated_max: usize,
@@ -170,6 +171,7 @@ pub(crate) struct Overrides {
     pub(crate) token: Option<JoinToken>,
     pub(crate) discard_local_data: bool,
     pub(crate) log: Option<LogLevel>,
+    pub(crate) log_format: Option<LogFormat>,
 }
 
 /// Why there is no configuration: one line that names the place and what is allowed there.
@@ -209,25 +211,29 @@ impl Configuration {
             modules: list(flags.modules, file.modules),
             features: list(flags.features, file.features),
             initial_config: flags.initial_config.or(file.initial_config),
-            ssh: Ssh::merge(flags.ssh, file.ssh, &data_dir),
+            ssh: Ssh::merge(flags.ssh, file.ssh, &data_dir)?,
             unix: Unix::merge(flags.unix, &file.unix),
             users: users(file.users)?,
             datastores: Datastores::merge(&file.datastores)?,
             sessions: Sessions::merge(&file.sessions),
             cluster,
             storage: Storage::merge(&file.storage),
-            log: Log::merge(flags.log, &file.log),
+            log: Log::merge((flags.log, flags.log_format), &file.log),
             data_dir,
         })
     }
 }
 
 impl Ssh {
-    fn merge(flag: Option<SshListen>, file: file::Ssh, data_dir: &Path) -> Self {
+    fn merge(flag: Option<SshListen>, file: file::Ssh, data_dir: &Path) -> Result<Self, String> {
         let any = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), DEFAULT_SSH_PORT);
-        Self {
+        let host_keys = file.host_keys.unwrap_or_else(|| vec![data_dir.join(HOST_KEY_NAME)]);
+        if host_keys.is_empty() {
+            return Err("ssh: host-keys is empty; without it there is one key".to_owned());
+        }
+        Ok(Self {
             listen: flag.or(file.listen).unwrap_or(SshListen::At(any)),
-            host_key: file.host_key.unwrap_or_else(|| data_dir.join(HOST_KEY_NAME)),
+            host_keys,
             auth_attempts_max: file
                 .auth_attempts_max
                 .map_or(SSH_AUTH_ATTEMPTS_MAX, |max| max.count()),
@@ -235,7 +241,7 @@ impl Ssh {
             unauthenticated_max: file
                 .unauthenticated_max
                 .map_or(SSH_UNAUTHENTICATED_MAX, |max| max.count()),
-        }
+        })
     }
 }
 
@@ -331,10 +337,10 @@ impl Storage {
 }
 
 impl Log {
-    fn merge(flag: Option<LogLevel>, file: &file::Log) -> Self {
+    fn merge((level, format): (Option<LogLevel>, Option<LogFormat>), file: &file::Log) -> Self {
         Self {
-            level: flag.or(file.level).unwrap_or(LogLevel::Info),
-            format: file.format.unwrap_or(LogFormat::Text),
+            level: level.or(file.level).unwrap_or(LogLevel::Info),
+            format: format.or(file.format).unwrap_or(LogFormat::Text),
         }
     }
 }

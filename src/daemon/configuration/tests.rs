@@ -37,7 +37,7 @@ fn all_keys() -> BTreeSet<String> {
     } = File::default();
     let file::Ssh {
         listen: _,
-        host_key: _,
+        host_keys: _,
         auth_attempts_max: _,
         auth_timeout_s: _,
         unauthenticated_max: _,
@@ -60,7 +60,7 @@ fn all_keys() -> BTreeSet<String> {
         "features",
         "initial-config",
         "ssh.listen",
-        "ssh.host-key",
+        "ssh.host-keys",
         "ssh.auth-attempts-max",
         "ssh.auth-timeout-s",
         "ssh.unauthenticated-max",
@@ -172,7 +172,7 @@ fn everything_can_be_set_in_the_file() {
     let text = format!(
         "data-dir = 'd'\nyang-dirs = ['y', '/z']\nmodules = ['a', 'b@2020-01-01']\n\
          features = ['a:*']\ninitial-config = 'i.xml'\n\
-         [ssh]\nlisten = 'off'\nhost-key = 'k'\nauth-attempts-max = 3\nauth-timeout-s = 5\n\
+         [ssh]\nlisten = 'off'\nhost-keys = ['k', '/l']\nauth-attempts-max = 3\nauth-timeout-s = 5\n\
          unauthenticated-max = 7\n[unix]\npath = 's'\nmode = '0600'\n\
          [[users]]\nname = 'u'\nauthorized-keys = ['{KEY}']\nauthorized-keys-file = 'f'\nadmin = true\n\
          [datastores]\nrunning-access = 'through-candidate'\ncandidate = true\n\
@@ -189,7 +189,7 @@ fn everything_can_be_set_in_the_file() {
     assert_eq!(all.initial_config.as_deref(), Some(Path::new("/etc/q/i.xml")));
     assert_eq!((all.ssh.listen, all.ssh.auth_attempts_max), (SshListen::Off, 3));
     assert_eq!((all.ssh.auth_timeout_s, all.ssh.unauthenticated_max), (5, 7));
-    assert_eq!(all.ssh.host_key, Path::new("/etc/q/k"));
+    assert_eq!(all.ssh.host_keys, [Path::new("/etc/q/k"), Path::new("/l")]);
     assert_eq!((all.unix.path, all.unix.mode), (UnixListen::from("/etc/q/s"), Mode(0o600)));
     let [user] = &*all.users else { panic!("{:?}", all.users) };
     assert_eq!((user.authorized_keys.len(), user.admin), (1, true));
@@ -215,23 +215,24 @@ fn everything_can_be_set_in_the_file() {
 #[test]
 fn a_flag_counts_before_the_file() {
     let text = "data-dir = 'd'\nmodules = ['a', 'b']\nfeatures = ['a:x']\n[ssh]\nlisten = 'off'\n\
-                [unix]\npath = 'off'\n[log]\nlevel = 'debug'\n";
+                [unix]\npath = 'off'\n[log]\nlevel = 'debug'\nformat = 'untimed'\n";
     let flags = Overrides {
         data_dir: Some("relative".into()),
         modules: vec!["c".parse().unwrap()],
         ssh: Some("127.0.0.1:1".parse().unwrap()),
         unix: Some("sock".into()),
         log: Some(LogLevel::Error),
+        log_format: Some(LogFormat::Json),
         ..Overrides::default()
     };
     let merged = load(text, flags).unwrap();
     assert_eq!(merged.data_dir, Path::new("relative"), "flags begin at the working directory");
-    assert_eq!(merged.ssh.host_key, Path::new("relative/ssh_host_key"));
+    assert_eq!(merged.ssh.host_keys, [Path::new("relative/ssh_host_key")]);
     assert_eq!(merged.modules, ["c".parse().unwrap()]);
     assert_eq!(merged.features, ["a:x".parse().unwrap()]);
     assert_eq!(merged.ssh.listen, SshListen::At("127.0.0.1:1".parse().unwrap()));
     assert_eq!(merged.unix.path, UnixListen::from("sock"));
-    assert_eq!(merged.log.level, LogLevel::Error);
+    assert_eq!((merged.log.level, merged.log.format), (LogLevel::Error, LogFormat::Json));
 }
 
 #[test]
@@ -306,6 +307,7 @@ fn mistakes_are_named_in_one_line() {
         "datastores: running-access \"through-candidate\" needs candidate = true, or nothing could \
          change running",
     );
+    check_refused("[ssh]\nhost-keys = []", "ssh: host-keys is empty; without it there is one key");
     check_refused(
         "[[users]]\nname = 'a'\n",
         "users: `a` needs password-hash, authorized-keys or authorized-keys-file",

@@ -87,12 +87,14 @@ pub(crate) enum LogLevel {
 
 /// What a line of the log has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(try_from = "String", into = "String")]
 pub(crate) enum LogFormat {
     /// Time, level, place, message and fields.
     Text,
     /// The same without the time, for a supervisor that notes it itself.
     Untimed,
+    /// An object of JSON.
+    Json,
 }
 
 /// A number from `MIN` to `MAX`.
@@ -303,6 +305,33 @@ impl fmt::Display for LogLevel {
     }
 }
 
+impl LogFormat {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Untimed => "untimed",
+            Self::Json => "json",
+        }
+    }
+}
+
+impl FromStr for LogFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Text, Self::Untimed, Self::Json]
+            .into_iter()
+            .find(|format| format.as_str() == text)
+            .ok_or_else(|| format!("`{text}` is not text, untimed or json"))
+    }
+}
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl<const MIN: u64, const MAX: u64> Bounded<MIN, MAX> {
     /// The number.
     pub(crate) fn get(self) -> u64 {
@@ -374,9 +403,20 @@ text_form!(
     NodeName,
     UnixListen,
     Mode,
-    LogLevel
+    LogLevel,
+    LogFormat
 );
-from_text!(ModuleChoice, FeatureChoice, SshListen, PeerListen, HostPort, NodeName, Mode, LogLevel);
+from_text!(
+    ModuleChoice,
+    FeatureChoice,
+    SshListen,
+    PeerListen,
+    HostPort,
+    NodeName,
+    Mode,
+    LogLevel,
+    LogFormat
+);
 
 /// A YANG identifier (RFC 7950, 6.2).
 fn is_identifier(text: &str) -> bool {
@@ -397,8 +437,8 @@ fn is_date(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{
-        Bounded, FeatureChoice, HostPort, LogLevel, Mode, ModuleChoice, NodeName, PeerListen,
-        SshListen, UnixListen,
+        Bounded, FeatureChoice, HostPort, LogFormat, LogLevel, Mode, ModuleChoice, NodeName,
+        PeerListen, SshListen, UnixListen,
     };
     use std::fmt::Display;
     use std::str::FromStr;
@@ -474,6 +514,11 @@ mod tests {
     #[test]
     fn levels_are_five() {
         check::<LogLevel>(&["error", "warn", "info", "debug", "trace"], &["", "INFO", "all"]);
+    }
+
+    #[test]
+    fn formats_of_the_log_are_three() {
+        check::<LogFormat>(&["text", "untimed", "json"], &["", "JSON", "xml"]);
     }
 
     #[test]

@@ -18,6 +18,8 @@ mod tls;
 mod work;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use credentials::{read_credentials, write_credentials};

@@ -1,10 +1,12 @@
-//! The key by which clients know this node.
+//! The keys by which clients know this node: one of each kind that it has.
 
-use crate::base::limits::OPERATOR_FILE_BYTES_MAX;
+use super::host_algorithms;
+use crate::base::limits::{OPERATOR_FILE_BYTES_MAX, SSH_RSA_BITS_MIN};
 use crate::io::random;
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::Ed25519Keypair;
-use russh::keys::{HashAlg, PrivateKey};
+use russh::keys::ssh_key::public::RsaPublicKey;
+use russh::keys::{Algorithm, HashAlg, PrivateKey};
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -13,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// Mode of a new host key. An existing one may not be open to more than its owner either.
 const MODE: u32 = 0o600;
 
-/// Why there is no host key. Nothing was changed, but for a directory that may have been made.
+/// Why there is no host key. Nothing was changed, but for a directory or the first key, which may have been made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HostKeyError {
     #[error("cannot read the host key {}: {source}", path.display())]
@@ -24,15 +26,55 @@ pub(crate) enum HostKeyError {
     Encrypted { path: PathBuf },
     #[error("{} is no private key in OpenSSH's form: {reason}", path.display())]
     NotAKey { path: PathBuf, reason: String },
+    #[error(
+        "the host key {} is {kind}; one of ed25519, ecdsa or rsa is needed (`ssh-keygen -t`)",
+        path.display()
+    )]
+    Kind { path: PathBuf, kind: String },
+    #[error(
+        "the host key {} has {bits} bits, for RSA at least {SSH_RSA_BITS_MIN} are needed \
+         (`ssh-keygen -t rsa -b 3072`)",
+        path.display()
+    )]
+    TooShort { path: PathBuf, bits: u32 },
+    #[error("the host key {} cannot sign: {reason}", path.display())]
+    Unusable { path: PathBuf, reason: String },
+    #[error(
+        "the host keys {} and {} are both {kind}; clients would see the first alone",
+        first.display(),
+        second.display()
+    )]
+    Twice { first: PathBuf, second: PathBuf, kind: String },
     #[error("cannot write the new host key {}: {source}", path.display())]
     Unwritable { path: PathBuf, source: io::Error },
 }
 
-/// The host key at `path`; a new ed25519 key, mode 0600, if there is none yet.
+/// The host keys at `paths`, each of another kind. If the first file does not exist it is made, as an ed25519 key.
 ///
 /// # Errors
-/// If the file is there and cannot be used, or is not there and cannot be made.
-pub(crate) fn load_or_make(path: &Path) -> Result<PrivateKey, HostKeyError> {
+/// If a file cannot be used, another than the first is not there, or the first cannot be made.
+pub(crate) fn load_all(paths: &[PathBuf]) -> Result<Vec<PrivateKey>, HostKeyError> {
+    let mut keys: Vec<PrivateKey> = Vec::new();
+    for path in paths {
+        let key = if keys.is_empty() {
+            load_or_make(path)?
+        } else {
+            let unreadable = |source| HostKeyError::Unreadable { path: path.clone(), source };
+            load(path, File::open(path).map_err(unreadable)?)?
+        };
+        let kind = key.algorithm();
+        let same = keys.iter().zip(paths).find(|(other, _)| other.algorithm() == kind);
+        if let Some((_, first)) = same {
+            let (first, second) = (first.clone(), path.clone());
+            return Err(HostKeyError::Twice { first, second, kind: kind.to_string() });
+        }
+        keys.push(key);
+    }
+    Ok(keys)
+}
+
+/// The host key at `path`; a new ed25519 key, mode 0600, if there is none yet.
+fn load_or_make(path: &Path) -> Result<PrivateKey, HostKeyError> {
     match File::open(path) {
         Ok(file) => load(path, file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -62,7 +104,27 @@ fn load(path: &Path, file: File) -> Result<PrivateKey, HostKeyError> {
     if key.is_encrypted() {
         return Err(HostKeyError::Encrypted { path: path.to_owned() });
     }
+    check(path, &key)?;
     Ok(key)
+}
+
+/// What would fail in every handshake fails at the start.
+fn check(path: &Path, key: &PrivateKey) -> Result<(), HostKeyError> {
+    let path = path.to_owned();
+    let kind = key.algorithm();
+    // Which hash an RSA key signs with is agreed on with each client (RFC 8332, 3).
+    let is_rsa = matches!(kind, Algorithm::Rsa { .. });
+    if !is_rsa && !host_algorithms().contains(&kind) {
+        return Err(HostKeyError::Kind { path, kind: kind.to_string() });
+    }
+    let bits = key.public_key().key_data().rsa().map(RsaPublicKey::key_size);
+    if let Some(bits) = bits.filter(|bits| *bits < SSH_RSA_BITS_MIN) {
+        return Err(HostKeyError::TooShort { path, bits });
+    }
+    match key.sign("quorate", HashAlg::Sha512, b"trial") {
+        Ok(_) => Ok(()),
+        Err(error) => Err(HostKeyError::Unusable { path, reason: error.to_string() }),
+    }
 }
 
 /// Makes a key, so that after a crash there is the whole file or none.
@@ -100,10 +162,47 @@ fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{HostKeyError, load_or_make};
-    use russh::keys::Algorithm;
+    use super::super::tests::TestRng;
+    use super::{HostKeyError, load_all, load_or_make};
+    use russh::keys::ssh_key::LineEnding;
+    use russh::keys::{Algorithm, EcdsaCurve, PrivateKey};
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
+    use std::path::{Path, PathBuf};
+
+    /// A new key of this kind in a file of this name.
+    fn write(directory: &Path, name: &str, kind: Algorithm, seed: u64) -> PathBuf {
+        let key = PrivateKey::random(&mut TestRng(seed), kind).unwrap();
+        let path = directory.join(name);
+        fs::write(&path, &*key.to_openssh(LineEnding::LF).unwrap()).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        path
+    }
+
+    #[test]
+    fn keys_of_several_kinds_are_several_host_keys() {
+        let directory = tempfile::tempdir().unwrap();
+        let ecdsa = |curve| Algorithm::Ecdsa { curve };
+        let made = directory.path().join("ed25519");
+        let p256 = write(directory.path(), "p256", ecdsa(EcdsaCurve::NistP256), 1);
+        let p521 = write(directory.path(), "p521", ecdsa(EcdsaCurve::NistP521), 2);
+        let keys = load_all(&[made.clone(), p256.clone(), p521]).unwrap();
+        let kinds: Vec<_> = keys.iter().map(PrivateKey::algorithm).collect();
+        let expected =
+            [Algorithm::Ed25519, ecdsa(EcdsaCurve::NistP256), ecdsa(EcdsaCurve::NistP521)];
+        assert_eq!(kinds, expected);
+
+        let again = write(directory.path(), "again", ecdsa(EcdsaCurve::NistP256), 3);
+        let error = load_all(&[made.clone(), p256.clone(), again.clone()]).unwrap_err();
+        assert!(error.to_string().contains("are both ecdsa-sha2-nistp256"), "{error}");
+        let HostKeyError::Twice { first, second, .. } = error else { panic!("{error}") };
+        assert_eq!((first, second), (p256, again));
+
+        let missing = directory.path().join("missing");
+        let error = load_all(&[made, missing.clone()]).unwrap_err();
+        assert!(matches!(error, HostKeyError::Unreadable { .. }), "{error}");
+        assert!(!missing.exists(), "only the first is made");
+    }
 
     #[test]
     fn the_first_start_makes_an_ed25519_key_and_the_second_finds_it() {

@@ -1,4 +1,4 @@
-//! NETCONF over SSH (RFC 6242): the server, its users, its host key.
+//! NETCONF over SSH (RFC 6242): the server, its users, its host keys.
 
 pub(crate) mod accounts;
 pub(crate) mod authorized_keys;
@@ -41,8 +41,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SshSettings {
     pub(crate) listen: SocketAddr,
-    /// Made if it does not exist.
-    pub(crate) host_key: PathBuf,
+    /// At least one; the first is made if it does not exist.
+    pub(crate) host_keys: Vec<PathBuf>,
     /// Attempts of one connection, at least 1.
     pub(crate) auth_attempts_max: usize,
     pub(crate) auth_timeout: Duration,
@@ -81,21 +81,21 @@ struct Shared<S> {
 }
 
 impl<S: Service> SshServer<S> {
-    /// Loads or makes the host key and begins to listen.
+    /// Loads or makes the host keys and begins to listen.
     ///
     /// # Errors
-    /// If the host key cannot be used or the address is taken. A new host key stays.
+    /// If a host key cannot be used or the address is taken. A new host key stays.
     pub(crate) async fn open(
         settings: &SshSettings,
         accounts: Accounts,
         service: S,
     ) -> Result<Self, SshError> {
-        let host_key = host_key::load_or_make(&settings.host_key)?;
+        let host_keys = host_key::load_all(&settings.host_keys)?;
         let fail = |source| SshError::Listen { address: settings.listen, source };
         let listener = TcpListener::bind(settings.listen).await.map_err(fail)?;
         let address = listener.local_addr().map_err(fail)?;
         let shared = Shared {
-            config: Arc::new(config(host_key, settings.auth_attempts_max)),
+            config: Arc::new(config(host_keys, settings.auth_attempts_max)),
             accounts: Arc::new(accounts),
             backoff: SharedBackoff::new(Backoff::default()),
             attempts_max: settings.auth_attempts_max,
@@ -222,7 +222,7 @@ fn report(source: SocketAddr, result: Result<(), russh::Error>) {
 }
 
 /// The library's settings; each that differs from its default has its reason.
-fn config(host_key: PrivateKey, attempts_max: usize) -> server::Config {
+fn config(host_keys: Vec<PrivateKey>, attempts_max: usize) -> server::Config {
     let id = concat!("SSH-2.0-Quorate_", env!("CARGO_PKG_VERSION"));
     server::Config {
         server_id: SshId::Standard(Cow::Borrowed(id)),
@@ -233,7 +233,7 @@ fn config(host_key: PrivateKey, attempts_max: usize) -> server::Config {
         auth_rejection_time_initial: Some(Duration::ZERO),
         // The library counts the probe with method none, we do not.
         max_auth_attempts: attempts_max.saturating_add(1),
-        keys: vec![host_key],
+        keys: host_keys,
         preferred: preferred(),
         // An idle session lives as long as its client answers.
         inactivity_timeout: Some(Duration::from_secs(SSH_INACTIVITY_TIMEOUT_S)),
@@ -244,14 +244,23 @@ fn config(host_key: PrivateKey, attempts_max: usize) -> server::Config {
     }
 }
 
-/// What we offer. The client's order decides, so that this is what we are ready to do.
-fn preferred() -> Preferred {
-    const ECDSA: [Algorithm; 3] = [
+/// Host keys that we offer if there are such files, and with which users may log in (RFC 8308): never RSA with SHA-1.
+/// Which one it is, the order of the client decides.
+fn host_algorithms() -> [Algorithm; 6] {
+    [
+        Algorithm::Ed25519,
+        // RFC 5656, 3.
         Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 },
         Algorithm::Ecdsa { curve: EcdsaCurve::NistP384 },
         Algorithm::Ecdsa { curve: EcdsaCurve::NistP521 },
-    ];
-    let [p256, p384, p521] = ECDSA;
+        // RFC 8332, 3.
+        Algorithm::Rsa { hash: Some(HashAlg::Sha512) },
+        Algorithm::Rsa { hash: Some(HashAlg::Sha256) },
+    ]
+}
+
+/// What we offer. The client's order decides, so that this is what we are ready to do.
+fn preferred() -> Preferred {
     Preferred {
         kex: Cow::Borrowed(&[
             kex::MLKEM768X25519_SHA256,
@@ -265,15 +274,7 @@ fn preferred() -> Preferred {
             kex::EXTENSION_SUPPORT_AS_SERVER,
             kex::EXTENSION_OPENSSH_STRICT_KEX_AS_SERVER,
         ]),
-        // Also what users' keys may be, by RFC 8308: not RSA with SHA-1.
-        key: Cow::Owned(vec![
-            Algorithm::Ed25519,
-            p256,
-            p384,
-            p521,
-            Algorithm::Rsa { hash: Some(HashAlg::Sha512) },
-            Algorithm::Rsa { hash: Some(HashAlg::Sha256) },
-        ]),
+        key: Cow::Owned(host_algorithms().to_vec()),
         cipher: Cow::Borrowed(&[
             cipher::CHACHA20_POLY1305,
             cipher::AES_128_GCM,

@@ -88,7 +88,7 @@ fn key(seed: u8) -> PrivateKey {
 fn settings(directory: &TempDir) -> SshSettings {
     SshSettings {
         listen: "127.0.0.1:0".parse().unwrap(),
-        host_key: directory.path().join("host_key"),
+        host_keys: vec![directory.path().join("host_key")],
         auth_attempts_max: 2,
         auth_timeout: Duration::from_secs(60),
         unauthenticated_max: 8,
@@ -419,7 +419,7 @@ async fn the_word_ends_connections_in_every_state() {
 }
 
 /// Numbers for a key that protects nothing.
-struct TestRng(u64);
+pub(super) struct TestRng(pub(super) u64);
 
 impl russh::keys::ssh_key::rand_core::TryRng for TestRng {
     type Error = std::convert::Infallible;

@@ -322,13 +322,39 @@ fn values_outside_their_types_are_invalid() {
 
 #[test]
 fn filters_of_other_types_are_bad_attributes() {
-    for kind in ["xpath", "regex", "", "Subtree"] {
+    for kind in ["XPath", "regex", "", "Subtree"] {
         let info = [
             ErrorInfo::BadAttribute("type".to_owned()),
             ErrorInfo::BadElement("filter".to_owned()),
         ];
         let xml = format!("<get><filter type=\"{kind}\" select=\"/\"/></get>");
         check_error(&xml, ALL_FEATURES, ErrorTag::BadAttribute, &info);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_an_xpath_filter() {
+    let check = |filter: &str, tag, message: &str| {
+        let message_of = rpc(&format!("<get>{filter}</get>"));
+        let error = read(&message_of, ALL_FEATURES).unwrap().operation.expect_err(filter);
+        assert_eq!((error.tag, &*error.message), (tag, message), "{filter}");
+    };
+    check(
+        "<filter type='xpath'/>",
+        ErrorTag::MissingAttribute,
+        "an xpath filter needs the attribute select",
+    );
+    for (select, message) in [
+        ("/q:top", "prefix \"q\" is not declared at position 1 of the expression"),
+        ("/top[", "an expression is expected at position 5 of the expression"),
+        ("count(/top)", "the expression is not one of a node-set at position 0 of the expression"),
+        ("", "an expression is expected at position 0 of the expression"),
+    ] {
+        check(
+            &format!("<filter type='xpath' select='{select}'/>"),
+            ErrorTag::InvalidValue,
+            message,
+        );
     }
 }
 

@@ -38,6 +38,7 @@ pub(super) fn schema(
         choices: draft.choices,
         judge: Arc::new(Judge::new(context, draft.handles)),
         impact: std::sync::OnceLock::new(),
+        expressions: std::sync::OnceLock::new(),
         tags: std::sync::OnceLock::new(),
     };
     set_digest_ranks(&mut schema);

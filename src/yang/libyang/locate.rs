@@ -18,6 +18,17 @@ impl<'c> DataTree<'c> {
         Self { context, root: ptr::null_mut() }
     }
 
+    #[cfg(test)]
+    pub(super) fn context(&self) -> &'c Context {
+        self.context
+    }
+
+    /// The first top-level node, or null.
+    #[cfg(test)]
+    pub(super) fn root(&self) -> *const ffi::lyd_node {
+        self.root
+    }
+
     /// Parses top-level elements. False if they are wrong; the faults are in the context's list.
     pub(super) fn parse(&mut self, xml: &CStr) -> bool {
         self.free();
@@ -93,7 +104,7 @@ impl<'c> DataTree<'c> {
     }
 
     /// The data path of a node of the tree.
-    fn path(&self, node: *const ffi::lyd_node) -> String {
+    pub(super) fn path(&self, node: *const ffi::lyd_node) -> String {
         // SAFETY: a node of the tree; with no buffer given, the text is allocated.
         let path =
             unsafe { ffi::lyd_path(node, ffi::LYD_PATH_TYPE::LYD_PATH_STD, ptr::null_mut(), 0) };

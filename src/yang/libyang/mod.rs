@@ -16,6 +16,8 @@ mod sources;
 mod value;
 mod view;
 mod view_types;
+#[cfg(test)]
+pub(crate) mod xpath_oracle;
 
 use super::schema::Schema;
 use std::path::PathBuf;

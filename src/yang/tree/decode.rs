@@ -24,10 +24,10 @@ pub(crate) enum DecodeError {
     Version(u8),
     #[error("the record is malformed")]
     Malformed,
-    #[error("the schema has no node {module}:{name} where the record has one")]
-    UnknownNode { module: String, name: String },
-    #[error("{module}:{name} is of another kind in the schema")]
-    OtherKind { module: String, name: String },
+    #[error("{0} is not in the schema")]
+    UnknownNode(String),
+    #[error("{0} is of another kind in the schema")]
+    OtherKind(String),
     #[error("a node or entry occurs twice, or not in its order")]
     Disorder,
     #[error("more than {DEPTH_MAX} levels")]
@@ -154,9 +154,8 @@ impl<'n> Decoder<'n> {
             (Some(Frame::Children { parent, .. } | Frame::Changes { parent, .. }), NAME) => {
                 let parent = *parent;
                 let (module, name) = (input.text()?, input.text()?);
-                let node = self.names.child(parent, module, name).ok_or_else(|| {
-                    DecodeError::UnknownNode { module: module.to_owned(), name: name.to_owned() }
-                })?;
+                let unknown = || DecodeError::UnknownNode(self.path_to((module, name)));
+                let node = self.names.child(parent, module, name).ok_or_else(unknown)?;
                 self.nodes.push((parent, node));
                 Ok(())
             }
@@ -226,10 +225,22 @@ impl<'n> Decoder<'n> {
             DataKind::None => false,
         };
         if !same_kind {
-            let (module, name) = self.names.name(*node);
-            return Err(DecodeError::OtherKind { module: module.into(), name: name.into() });
+            return Err(DecodeError::OtherKind(self.path_to(self.names.name(*node))));
         }
         Ok(*node)
+    }
+
+    /// The schema node path of a child of what is open.
+    fn path_to(&self, child: (&str, &str)) -> String {
+        let open = self.frames.iter().filter_map(|frame| match frame {
+            Frame::Children { parent, .. } | Frame::Changes { parent, .. } => *parent,
+            Frame::Entries { .. }
+            | Frame::Items { .. }
+            | Frame::EntryChanges { .. }
+            | Frame::ItemChanges { .. } => None,
+        });
+        let names = open.map(|node| self.names.name(node)).chain([child]);
+        names.map(|(module, name)| format!("/{module}:{name}")).collect()
     }
 
     /// Reads a child of a container.

@@ -76,6 +76,16 @@ impl<V> Entries<V> {
         }
     }
 
+    /// The entry with `key` as it lies here, behind how many others stand before it.
+    pub(crate) fn locate(&self, key: &Key) -> Option<(usize, &Key, &V)> {
+        let steps = match self.order {
+            Order::System => self.pages.search(key).ok(),
+            Order::User => self.anchors.find(&self.pages, key),
+        }?;
+        let (key, value) = self.pages.row(&steps)?;
+        Some((self.pages.rows_before(&steps), key, value))
+    }
+
     /// All entries in order.
     pub(crate) fn iter(&self) -> Iter<'_, V> {
         Iter(self.pages.iter())

@@ -73,6 +73,9 @@ fn check(entries: &Entries<u32>, rows: &[(u32, u32)]) {
         rows.iter().map(|(number, value)| (key(*number), *value)).collect();
     let found: Vec<(Key, u32)> = entries.iter().map(|(key, value)| (key.clone(), *value)).collect();
     assert_eq!(found, expected);
+    for (rank, (key, value)) in expected.iter().enumerate() {
+        assert_eq!(entries.locate(key), Some((rank, key, value)));
+    }
     assert_eq!(entries.len(), rows.len());
     assert_eq!(entries.is_empty(), rows.is_empty());
     let built = built(entries.order(), rows);

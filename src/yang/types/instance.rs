@@ -1,7 +1,8 @@
 //! instance-identifier (RFC 7950, 9.13) and RFC 8341's node-instance-identifier.
 
-use super::{Scope, ValueError};
+use super::{ModuleNames, Scope, ValueError};
 use crate::base::limits::DEPTH_MAX;
+use crate::yang::path::{InstancePath, Selector, Step};
 use crate::yang::schema::{Lookup, NodeId, NodeKind, Schema};
 use crate::yang::tree::Text;
 use std::fmt::Write;
@@ -65,6 +66,31 @@ impl Schema {
             }
         }
         Ok(Text::from(canonical))
+    }
+
+    /// The node that `value`, a canonical instance-identifier in an instance of `leaf`, names.
+    pub(crate) fn instance_path(&self, leaf: NodeId, value: &str) -> Option<InstancePath> {
+        let module = self.node(leaf).module;
+        let prefixes = ModuleNames { schema: self, default: module };
+        let scope = Scope { prefixes: &prefixes, module };
+        let parts = self.instance_parts(value, Keys::Required, scope).ok()?;
+        let steps = parts.into_iter().map(|Part { node, predicates }| {
+            let mut keys = Vec::new();
+            for predicate in predicates {
+                match predicate {
+                    Predicate::Key(_, value) => keys.push(value),
+                    Predicate::Value(value) => {
+                        return Step { node, selector: Selector::Value(value) };
+                    }
+                    Predicate::Position(position) => {
+                        return Step { node, selector: Selector::Position(position) };
+                    }
+                }
+            }
+            let selector = if keys.is_empty() { Selector::None } else { Selector::Keys(keys) };
+            Step { node, selector }
+        });
+        Some(InstancePath(steps.collect()))
     }
 
     /// The parts of an instance-identifier, all of whose nodes are in the schema.

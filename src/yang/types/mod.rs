@@ -15,6 +15,8 @@ mod xpath_names;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use xpath_names::rename_prefixes;
+
 use super::schema::{ForeignText, ModuleId, NodeId, Restriction, Schema, Type, TypeId};
 use super::tree::Text;
 
@@ -109,6 +111,39 @@ impl Schema {
         };
         let scope = Scope { prefixes, module: self.node(node).module };
         self.canonical_value(type_id, text, scope)
+    }
+
+    /// The type that gives a canonical value its meaning: the target of a leafref, the member of a union.
+    pub(crate) fn value_type(&self, node: NodeId, value: &str) -> Option<TypeId> {
+        let mut type_id = self.type_of(node)?;
+        // Leafrefs and unions have an end: libyang refuses circles.
+        loop {
+            type_id = match self.type_facts(type_id) {
+                Type::Leafref { target_type, .. } => *target_type,
+                Type::Union(members) => {
+                    *members.iter().find(|member| self.is_value(node, **member, value))?
+                }
+                Type::Boolean
+                | Type::Empty
+                | Type::Int { .. }
+                | Type::Uint { .. }
+                | Type::Decimal64 { .. }
+                | Type::String { .. }
+                | Type::Binary { .. }
+                | Type::Enumeration(_)
+                | Type::Bits(_)
+                | Type::Identityref(_)
+                | Type::InstanceIdentifier { .. }
+                | Type::Foreign { .. } => return Some(type_id),
+            };
+        }
+    }
+
+    /// `value` is a canonical value of the type, in an instance of `node`.
+    pub(crate) fn is_value(&self, node: NodeId, type_id: TypeId, value: &str) -> bool {
+        let module = self.node(node).module;
+        let prefixes = ModuleNames { schema: self, default: module };
+        self.canonical_value(type_id, value, Scope { prefixes: &prefixes, module }).is_ok()
     }
 
     fn canonical_value(

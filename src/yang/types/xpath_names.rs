@@ -27,6 +27,14 @@ impl Schema {
     }
 }
 
+/// `text` with each prefix in it replaced by what `replace` gives for it, or left if that is `None`.
+pub(crate) fn rename_prefixes(
+    text: &str,
+    mut replace: impl FnMut(&str) -> Option<String>,
+) -> String {
+    rename(text, |name| replace(name.prefix))
+}
+
 /// A prefix in an expression.
 pub(super) struct PrefixedName<'a> {
     pub(super) prefix: &'a str,

@@ -211,6 +211,26 @@ impl<V> Pages<V> {
         None
     }
 
+    /// How many rows stand before the one at `steps`.
+    pub(super) fn rows_before(&self, steps: &[usize]) -> usize {
+        let (mut next, mut count) = (self.root.as_deref(), 0);
+        for step in steps {
+            match next.take().map(|node| &node.body) {
+                Some(Body::Page(_)) | None => count += step,
+                Some(Body::Inner(inner)) => {
+                    count += inner
+                        .children
+                        .iter()
+                        .take(*step)
+                        .map(|(_, child)| child.len())
+                        .sum::<usize>();
+                    next = inner.children.get(*step).map(|(_, child)| &**child);
+                }
+            }
+        }
+        count
+    }
+
     /// The first key of the node at `level` on the way; `None` if that is the very first key.
     pub(super) fn first_at(&self, steps: &[usize], level: usize) -> Option<&Key> {
         let way = steps.get(..self.height().checked_sub(level)?)?;

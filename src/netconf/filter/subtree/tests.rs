@@ -5,12 +5,12 @@ use crate::yang::print::print_all;
 use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 
-fn parse(schema: &Schema, content: &str) -> Filter {
+fn parse(schema: &Schema, content: &str) -> Subtree {
     let document =
         format!("<filter type='subtree' xmlns:m='urn:m' xmlns:n='urn:n'>{content}</filter>");
     let mut reader = Reader::new(document.as_bytes()).unwrap();
     reader.next().unwrap();
-    let filter = Filter::parse(&mut reader, schema).unwrap();
+    let filter = Subtree::parse(&mut reader, schema).unwrap();
     assert_eq!(reader.next(), Ok(Event::Eof));
     filter
 }
@@ -317,11 +317,11 @@ fn a_filter_that_is_no_xml_is_an_error() {
     for end in "<filter>".len()..document.len() - 1 {
         let mut reader = Reader::new(&document.as_bytes()[..end]).unwrap();
         reader.next().unwrap();
-        let filter = Filter::parse(&mut reader, &schema);
+        let filter = Subtree::parse(&mut reader, &schema);
         assert!(matches!(filter, Err(XmlError::Malformed { .. })), "{end}");
     }
     let deep = "<filter>".to_owned() + &"<box>".repeat(5000);
     let mut reader = Reader::new(deep.as_bytes()).unwrap();
     reader.next().unwrap();
-    assert!(matches!(Filter::parse(&mut reader, &schema), Err(XmlError::Limit { .. })));
+    assert!(matches!(Subtree::parse(&mut reader, &schema), Err(XmlError::Limit { .. })));
 }

@@ -7,6 +7,7 @@ mod participants;
 mod partition;
 mod policies;
 mod reads;
+mod restarts;
 mod restored;
 
 use crate::support::cluster::Cluster;

@@ -84,7 +84,7 @@ fn run(arguments: &Arguments) -> ExitCode {
             println!("there is no such rule; --help lists them");
             return ExitCode::from(2);
         };
-        let sink = arguments.trace.then(|| Box::new(|line: &str| println!("{line}")) as Sink);
+        let sink = arguments.trace.then(|| -> Sink { Box::new(|line: &str| println!("{line}")) });
         let report = simulate(seed, options, &model, sink);
         if report.violation.is_some() {
             return found(arguments, seed, nodes, &report);

@@ -56,8 +56,14 @@ impl Agent {
         self.applied = meta.position.index;
         self.applied_term = meta.position.term;
         self.node.advance_applied(meta.position.index);
+        self.end_prepared_before(meta.position.term);
         self.facts.snapshot_index = meta.position.index;
         self.facts.join_progress = None;
+        for member in &before.members {
+            if self.state.member(member.incarnation).is_none() {
+                self.forget_peer(now, member.incarnation);
+            }
+        }
         self.seats_changed();
         let own: Vec<TxId> = self.pending.keys().copied().collect();
         let decided = |txid: &TxId| {
@@ -249,7 +255,7 @@ impl Agent {
         if self.node.is_leader() {
             self.say_goodbye(*incarnation);
         }
-        self.forget_peer(*incarnation);
+        self.forget_peer(now, *incarnation);
     }
 
     /// This member has no seat any more. Who asked for that through it is answered.

@@ -302,11 +302,11 @@ impl Agent {
     /// The log has committed a request of this node: it is answered now, or when the members that the policy names
     /// have applied it (PROTOCOL N3).
     pub(super) fn committed(&mut self, now: Now, txid: TxId, index: LogIndex, changed_data: bool) {
-        let Some(pending) = self.pending.get_mut(&txid) else { return };
         let waits = changed_data
-            && !self.peers.alone
+            && !self.reads_alone(now)
             && self.state.policy != Policy::Majority
             && self.parameters.rules.hold(Rule::MembersBeforeOk);
+        let Some(pending) = self.pending.get_mut(&txid) else { return };
         if !waits {
             return self.succeed(now, txid);
         }

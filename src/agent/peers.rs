@@ -35,6 +35,8 @@ pub(super) struct Peers {
     catch_up: Option<LogIndex>,
     /// As leader.
     contacts: BTreeMap<Incarnation, Contact>,
+    /// Members whose removal was applied here lately, and when that was: they may hold a lease until it is over.
+    removed: BTreeMap<Incarnation, Timestamp>,
     /// What readers were last told.
     shown_lease: Option<Lease>,
     /// What the other members were when the transport was last told.
@@ -72,6 +74,7 @@ impl Peers {
             leased_in: Term(0),
             catch_up: None,
             contacts: BTreeMap::new(),
+            removed: BTreeMap::new(),
             shown_lease: None,
             shown_peers: Vec::new(),
             shown_authority: false,
@@ -413,6 +416,11 @@ impl Agent {
         self.peers.contacts.iter().filter(counts).map(|(member, contact)| (*member, contact))
     }
 
+    /// Nobody but this node can answer reads: there is no other member, and none that was one a moment ago.
+    pub(super) fn reads_alone(&self, now: Now) -> bool {
+        self.peers.alone && self.counted(now).next().is_none()
+    }
+
     /// How far all members have applied that count.
     pub(super) fn shown_by_all(&self, now: Now) -> LogIndex {
         let applied = self.counted(now).map(|(_, contact)| contact.applied);
@@ -447,6 +455,11 @@ impl Agent {
             let contact = self.peers.contacts.entry(member.incarnation).or_default();
             (contact.heard, contact.leased) = (self.leading_since, leased);
         }
+        for (member, at) in &self.peers.removed {
+            if now.monotonic < out_of_reach(*at) {
+                self.peers.contacts.entry(*member).or_default().leased = leased;
+            }
+        }
         self.peers.keepalive_at = now.monotonic;
     }
 
@@ -465,8 +478,10 @@ impl Agent {
     }
 
     /// The member has no seat any more.
-    pub(super) fn forget_peer(&mut self, peer: Incarnation) {
+    pub(super) fn forget_peer(&mut self, now: Now, peer: Incarnation) {
         self.peers.connected.remove(&peer);
+        self.peers.removed.retain(|_, at| now.monotonic < out_of_reach(*at));
+        self.peers.removed.insert(peer, now.monotonic);
     }
 
     /// How long ago `generation` was applied, by the member that has had it longest (PROTOCOL F30).

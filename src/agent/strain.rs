@@ -3,6 +3,8 @@
 //! The shell measures, and averages that forget are held against limits: one pause is no reason, and who was too slow is
 //! so until it is clearly fast again. A follower says in its keepalives that it is strained, and is not chosen then.
 //! Where all are, whoever leads goes on: to hand leadership around would only add to it.
+//!
+//! A node that is about to end is no leader either: a planned restart costs writers no election.
 
 use super::{Agent, StorageSpace};
 use crate::base::limits::{KEEPALIVE_MS, LEAD_AT_LEAST_MS, SLOW_DISK_MS, SLOW_THREAD_MS};
@@ -55,12 +57,14 @@ pub(super) struct Strain {
     offered: bool,
     /// That there is nobody to offer it to was said.
     stays: bool,
+    /// The process was asked to end.
+    ends: bool,
 }
 
 impl Strain {
     pub(super) fn new() -> Self {
         let (disk, thread) = (Average::new(SLOW_DISK_MS), Average::new(SLOW_THREAD_MS));
-        Self { disk, thread, offered: false, stays: false }
+        Self { disk, thread, offered: false, stays: false, ends: false }
     }
 
     /// This node does not lead any more.
@@ -85,13 +89,25 @@ impl Agent {
         }
     }
 
+    /// The process was asked to end: from now on this node does not want to lead.
+    pub(crate) fn prepare_to_end(&mut self) {
+        self.strain.ends = true;
+    }
+
+    /// Nobody waits for this node to hand over leadership: it does not lead, or nobody could take over.
+    pub(crate) fn may_end(&self) -> bool {
+        self.peers.alone || !self.node.is_leader() || self.strain.stays
+    }
+
     /// This node should not lead.
     pub(super) fn is_strained(&self) -> bool {
         self.why_strained().is_some()
     }
 
     fn why_strained(&self) -> Option<&'static str> {
-        if self.storage == StorageSpace::Full {
+        if self.strain.ends {
+            Some("about to end")
+        } else if self.storage == StorageSpace::Full {
             Some("out of disk space")
         } else if self.strain.disk.is_over {
             Some("slow in writing to its disk")
@@ -106,7 +122,8 @@ impl Agent {
     /// stand for election.
     pub(super) fn hand_over_if_strained(&mut self, now: Now) {
         let led_ms = now.monotonic.ms_since(self.leading_since);
-        let idle = self.peers.alone || !self.is_strained() || led_ms < LEAD_AT_LEAST_MS;
+        let is_new = led_ms < LEAD_AT_LEAST_MS && !self.strain.ends;
+        let idle = self.peers.alone || !self.is_strained() || is_new;
         if idle || self.node.transferring_to().is_some() {
             return;
         }
@@ -121,10 +138,14 @@ impl Agent {
         if let Some(best) = best
             && self.node.transfer_leader(best).is_ok()
         {
-            tracing::warn!(to = best.0, "this node is {why}: leadership is handed over");
+            if self.strain.ends {
+                tracing::info!(to = best.0, "this node is {why}: leadership is handed over");
+            } else {
+                tracing::warn!(to = best.0, "this node is {why}: leadership is handed over");
+            }
             self.strain.offered = true;
         } else if !std::mem::replace(&mut self.strain.stays, true) {
-            tracing::warn!("this node is {why}, and no other voter is fit to lead: it goes on");
+            tracing::warn!("this node is {why}, and no other voter is fit to lead");
         }
     }
 }

@@ -212,6 +212,8 @@ pub(crate) const SLOW_DISK_MS: u64 = 100;
 pub(crate) const SLOW_THREAD_MS: u64 = 100;
 /// Milliseconds that a new leader leads before its own slowness is a reason to give leadership away.
 pub(crate) const LEAD_AT_LEAST_MS: u64 = 10_000;
+/// Milliseconds for which a leader that is asked to end tries to hand leadership over: two election timeouts.
+pub(crate) const HAND_OVER_MS: u64 = 1_000;
 /// Milliseconds for which participants stay prepared without a decision.
 pub(crate) const PREPARE_LEASE_MS: u64 = 60_000;
 /// Milliseconds after which a member whose data diverged says so again.

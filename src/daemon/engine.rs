@@ -14,7 +14,7 @@ use crate::agent::{Agent, StorageSpace};
 use crate::api::hook::{CallId, HookAnswer};
 use crate::base::ids::LogIndex;
 use crate::base::limits::{
-    AGENT_BATCH_MAX, AGENT_QUEUE_MAX, AGENT_STACK_BYTES, PEER_BULK_EVENTS_MAX,
+    AGENT_BATCH_MAX, AGENT_QUEUE_MAX, AGENT_STACK_BYTES, HAND_OVER_MS, PEER_BULK_EVENTS_MAX,
     STORAGE_RESERVE_BYTES,
 };
 use crate::base::time::{Now, Timestamp};
@@ -107,6 +107,8 @@ struct Engine {
     snapshot_wanted: bool,
     /// After one that failed, the next is not taken before this.
     snapshot_not_before: Timestamp,
+    /// The process was asked to end: until then this node may still hand over leadership.
+    ends_by: Option<Timestamp>,
     /// The snapshot that is being written or looked through, if one is.
     snapshot: Option<oneshot::Receiver<Snapshot>>,
 }
@@ -166,6 +168,7 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
         snapshot_log_bytes: parts.snapshot_log_bytes,
         snapshot_wanted: false,
         snapshot_not_before: Timestamp(0),
+        ends_by: None,
         snapshot: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -220,10 +223,22 @@ impl Engine {
             if let Some(index) = received {
                 self.prune_after(index)?;
             }
-            if batch.stop {
+            if batch.stop && self.has_handed_over(now, &inbox)? {
                 return Ok(());
             }
         }
+    }
+
+    /// The process was asked to end: a leader hands over first, for as long as somebody is there to hear of it.
+    fn has_handed_over(&mut self, now: Now, inbox: &Inbox) -> Result<bool, EngineError> {
+        if self.ends_by.is_none() {
+            self.agent.prepare_to_end();
+            self.agent.tick(now);
+            self.carry_out()?;
+        }
+        let by = *self.ends_by.get_or_insert(now.monotonic.plus_ms(HAND_OVER_MS));
+        let is_left = inbox.questions.is_closed() && inbox.questions.is_empty();
+        Ok(self.agent.may_end() || now.monotonic >= by || is_left)
     }
 
     /// Takes in what happened between members. Gives the index of a snapshot that has come.
@@ -269,7 +284,7 @@ impl Engine {
             Some(answer) = inbox.hook_answers.recv() => batch.hooks.push(answer),
             ended = wait_for(&mut self.snapshot) => batch.snapshot = Some(ended),
             () = sleep_until(wake_at) => {}
-            _ = &mut inbox.stopped => batch.stop = true,
+            _ = &mut inbox.stopped, if self.ends_by.is_none() => batch.stop = true,
         }
         if let Some(due) = wake_at.map(|at| at.max(began.monotonic))
             && clock::now() >= due

@@ -1,9 +1,8 @@
 //! Applying a log entry: total, deterministic, on nothing but the state and the entry (PROTOCOL A1 to A7).
 
+use super::apply_sessions::{lock, release, session_end, unlock};
 use super::entry::{Body, Decision, Entry, RequestHead, Seat};
-use super::state::{
-    Charter, Committed, Lock, LockTarget, Member, RegisteredParticipant, State, Token,
-};
+use super::state::{Charter, Committed, LockTarget, Member, RegisteredParticipant, State, Token};
 use crate::base::ids::{
     Boot, Digest, Incarnation, LogIndex, Revision, SessionId, SessionKey, Term, TxId,
 };
@@ -330,7 +329,7 @@ fn note(state: &mut State, request: &RequestHead, comment: String) {
 }
 
 /// A2: a known or closed transaction has no further effect. Raises the origin's floor.
-fn is_closed(state: &mut State, request: &RequestHead) -> bool {
+pub(super) fn is_closed(state: &mut State, request: &RequestHead) -> bool {
     let txid = request.txid;
     if state.outcomes.contains_key(&txid) || state.control.contains(&txid) {
         return true;
@@ -508,97 +507,5 @@ fn take_step(
             state.confirmed = None;
         }
         (Some(Step::Start { .. } | Step::Extend { .. }) | None, _) => {}
-    }
-}
-
-/// A4: free, the session alive, no confirmed commit of another session (RFC 6241, 7.5).
-fn lock(
-    state: &mut State,
-    position: Position,
-    request: &RequestHead,
-    target: LockTarget,
-) -> Applied {
-    if is_closed(state, request) {
-        return Applied::Known;
-    }
-    let Some(session) = request.session.filter(|session| state.is_alive(*session)) else {
-        return Applied::Void;
-    };
-    let foreign = state.confirmed.as_ref().is_some_and(|pending| pending.owner != session);
-    if state.lock(target).is_some() || (foreign && target == LockTarget::Running) {
-        return Applied::Void;
-    }
-    state.locks.push(Lock { target, session, fence: position.index, at: request.at });
-    state.control.insert(request.txid);
-    Applied::Done(Effect::default())
-}
-
-fn unlock(state: &mut State, request: &RequestHead, target: LockTarget) -> Applied {
-    if is_closed(state, request) {
-        return Applied::Known;
-    }
-    let held = state.lock(target).is_some_and(|lock| Some(lock.session) == request.session);
-    if !held {
-        return Applied::Void;
-    }
-    state.locks.retain(|lock| lock.target != target);
-    state.control.insert(request.txid);
-    Applied::Done(Effect::default())
-}
-
-/// A5: rolls back the session's unconfirmed commit, then releases its locks.
-fn session_end(state: &mut State, request: &RequestHead, session: SessionKey) -> Applied {
-    if is_closed(state, request) {
-        return Applied::Known;
-    }
-    if !end(state, request.txid, session) {
-        return Applied::Void;
-    }
-    let mut effect = Effect::default();
-    release(state, session, (&request.user, request.at), &mut effect);
-    state.control.insert(request.txid);
-    Applied::Done(effect)
-}
-
-/// What a session that is over leaves: its unconfirmed commit is rolled back, its locks are free.
-fn release(
-    state: &mut State,
-    session: SessionKey,
-    (user, at): (&str, WallTime),
-    effect: &mut Effect,
-) {
-    if let Some(pending) = state.confirmed.take_if(|pending| pending.ends_with(session)) {
-        let before = std::mem::replace(&mut state.shared, pending.base);
-        state.next_revision(before.clone(), 0);
-        effect.revision = Some((state.revision, before));
-        state.record(Committed {
-            revision: state.revision,
-            txid: None,
-            session: Some(session.id),
-            user: user.into(),
-            at,
-            origin: SmolStr::default(),
-            comment: Some("rollback: the session of the confirmed commit ended".to_owned()),
-            message_id: None,
-            transaction: None,
-        });
-    }
-    state.locks.retain(|lock| lock.session != session);
-}
-
-/// Remembers that the session is over, and that its member said so if it did. Whether there was anything to remember.
-fn end(state: &mut State, by: TxId, session: SessionKey) -> bool {
-    let Some(member) = state.members.iter_mut().find(|member| {
-        member.incarnation == session.incarnation && member.boot.counter == session.boot
-    }) else {
-        return false;
-    };
-    let closed_by = (by.incarnation == session.incarnation).then_some(by.seq);
-    match member.ended.get(&session.id) {
-        Some(known) if known.is_some() || closed_by.is_none() => false,
-        Some(_) | None => {
-            member.ended.insert(session.id, closed_by);
-            true
-        }
     }
 }

@@ -61,16 +61,7 @@ impl World {
             Err(_) => StorageSpace::Full,
         };
         let state = self.recovered_state(disk, base.index)?;
-        let config = NodeConfig {
-            id: self.nodes[n].incarnation,
-            // Whoever joined is sent a snapshot that says who votes.
-            voters: if n < self.founders { self.founders().collect() } else { Vec::new() },
-            seed: self.chance.next(),
-            election_ticks: ELECTION_TICKS,
-            heartbeat_ticks: HEARTBEAT_TICKS,
-        };
-        let node = crate::raft::Node::new(&config, raft)
-            .map_err(|error| Violation::new("S6", format!("{n} cannot start: {error}")))?;
+        let node = self.raft_node(n, raft)?;
         let participants = Scripted::all(self.participants);
         let parameters = self.parameters(n, boot, &participants);
         let mut agent = Agent::new(parameters, node, state, base);
@@ -104,6 +95,23 @@ impl World {
             }
         }
         self.carry_out(n)
+    }
+
+    fn raft_node(
+        &mut self,
+        n: usize,
+        raft: crate::raft::RecoveredLog,
+    ) -> Result<crate::raft::Node, Violation> {
+        let config = NodeConfig {
+            id: self.nodes[n].incarnation,
+            // Whoever joined is sent a snapshot that says who votes.
+            voters: if n < self.founders { self.founders().collect() } else { Vec::new() },
+            seed: self.chance.next(),
+            election_ticks: ELECTION_TICKS,
+            heartbeat_ticks: HEARTBEAT_TICKS,
+        };
+        crate::raft::Node::new(&config, raft)
+            .map_err(|error| Violation::new("S6", format!("{n} cannot start: {error}")))
     }
 
     fn founders(&self) -> impl Iterator<Item = Incarnation> {
@@ -285,6 +293,9 @@ impl World {
                 self.oracle.wrote(n, entry)?;
             }
             self.nodes[n].journal.append(&persist.write)?;
+        }
+        if effects.removed {
+            self.has_left(n)?;
         }
         let leaders = self.oracle.counts.leaders;
         self.oracle.look(self.time, n, &mut self.nodes)?;

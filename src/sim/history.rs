@@ -131,6 +131,15 @@ impl History {
         self.done(index).map_or(&self.founders, |done| &done.voters)
     }
 
+    /// Who voted before the last change up to this index. A leader counts by a change from where it has applied it, and
+    /// entries that follow it in the log may be committed until then; there is never a second change on the way.
+    pub(super) fn voters_before(&self, index: LogIndex) -> &BTreeSet<Incarnation> {
+        let current = self.voters(index);
+        let count = usize::try_from(index.0).unwrap_or(usize::MAX);
+        let earlier = self.entries.iter().take(count).rev().map(|done| &*done.voters);
+        earlier.chain([&*self.founders]).find(|voters| *voters != current).unwrap_or(current)
+    }
+
     /// Who votes now.
     pub(super) fn last_voters(&self) -> &BTreeSet<Incarnation> {
         self.entries.last().map_or(&self.founders, |done| &done.voters)

@@ -6,7 +6,7 @@ use super::plans::Action;
 use super::world::{Event, MS, Phase, World, new_node};
 use crate::agent::effects::PeerAddress;
 use crate::agent::event::{Answer, JoinRequest, ReplyTo, SessionEvent};
-use crate::base::ids::{Digest, Incarnation};
+use crate::base::ids::{Digest, Incarnation, LogIndex};
 use crate::base::time::WallTime;
 use crate::replication::state::{Authority, Charter, Member, State, Token};
 use crate::storage::simulated_disk::Unsynced;
@@ -139,6 +139,16 @@ impl World {
     /// Whether a node has a seat.
     pub(super) fn has_seat(&self, n: usize) -> bool {
         self.oracle.history.last_state().member(self.nodes[n].incarnation).is_some()
+    }
+
+    /// A node has applied its own removal. One that leads does so before anybody else: its predecessor proposed it.
+    pub(super) fn has_left(&mut self, n: usize) -> Result<(), Violation> {
+        while self.has_seat(n) {
+            let next = LogIndex(self.oracle.history.len() + 1);
+            let Some(entry) = self.nodes[n].journal.entry(next) else { break };
+            self.oracle.history.applied(self.time, n, entry)?;
+        }
+        Ok(())
     }
 
     /// An agent cannot go on: only because it was removed.

@@ -183,9 +183,9 @@ impl World {
     pub(super) fn spring_ambush(&mut self, leader: usize) {
         let ambush = std::mem::take(&mut self.ambush);
         let comes = |stray: &Stray| !stray.is_request || stray.to == leader;
-        let (come, stay) = ambush.into_iter().partition(comes);
+        let (come, stay): (Vec<_>, _) = ambush.into_iter().partition(comes);
         self.ambush = stay;
-        for stray in Vec::from(come) {
+        for stray in come {
             let wait = self.chance.below(10 * MS);
             self.after(wait, Event::Stray(stray));
         }

@@ -282,6 +282,7 @@ impl Oracle {
         };
         // A change of members may have come in between.
         let durable = on_majority(self.history.voters(position.index))
+            || on_majority(self.history.voters_before(position.index))
             || on_majority(self.history.last_voters());
         ensure("S20", durable, || {
             let holders = nodes.iter().filter(|node| node.journal.is_durable(position)).count();

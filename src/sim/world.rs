@@ -317,6 +317,10 @@ impl World {
                 return Ok(());
             }
         }
+        self.take_place(event)
+    }
+
+    fn take_place(&mut self, event: Event) -> Result<(), Violation> {
         match event {
             Event::Turn { node, .. } => self.turn(node),
             Event::Flushed { node, .. } => self.flushed(node),

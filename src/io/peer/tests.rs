@@ -207,14 +207,13 @@ async fn long_entries_travel_beside_their_message_and_the_other_lane_goes_on() {
 async fn an_agent_that_does_not_take_long_entries_is_not_given_more_than_there_is_room_for() {
     let (first, mut second, _) = pair().await;
     let half = PEER_LARGE_BYTES_MAX / 2 + 1;
-    for number in 0..2 {
-        let entry = Payload::from(vec![number; half]);
-        first.send_with(&second, (Lane::Bulk, vec![number]), vec![entry]);
-        // The queue takes so much only when nothing waits.
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let entry = |number: u8| vec![Payload::from(vec![number; half])];
+    first.send_with(&second, (Lane::Bulk, vec![0]), entry(0));
     let event = timeout(PATIENCE, second.events.bulk.recv()).await.unwrap().unwrap();
-    assert!(second.events.bulk.try_recv().is_err(), "the second came while the first was held");
+    // The first has left the queue of its sender, so this one is taken.
+    first.send_with(&second, (Lane::Bulk, vec![1]), entry(1));
+    let early = timeout(Duration::from_millis(200), second.events.bulk.recv()).await;
+    assert!(early.is_err(), "the second came while the first was held");
     drop(event);
     let event = timeout(PATIENCE, second.events.bulk.recv()).await.unwrap().unwrap();
     let PeerEvent::Message { message, .. } = event else { panic!("{event:?}") };

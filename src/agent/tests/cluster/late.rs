@@ -150,3 +150,31 @@ fn a_slow_leader_whose_successor_does_not_take_over_steps_down() {
     cluster.wait(500);
     assert_eq!(cluster.answer(at.0, reply), Some(Answer::Ok));
 }
+
+/// A planned restart costs writers no election, however short this node has led.
+#[test]
+fn a_leader_that_is_asked_to_end_hands_over_first() {
+    let mut cluster = Cluster::new(3);
+    let leader = cluster.leader();
+    let changes = cluster.leadership_changes(leader);
+    cluster.nodes.get_mut(&leader).unwrap().agent.prepare_to_end();
+    assert!(!cluster.nodes[&leader].agent.may_end());
+    cluster.wait(100);
+    assert!(cluster.nodes[&leader].agent.may_end());
+    let next = cluster.leader();
+    assert_ne!(next, leader);
+    assert_eq!(cluster.leadership_changes(next), changes + 1, "there was an interregnum");
+    let mut alone = Cluster::new(1);
+    alone.nodes.get_mut(&1).unwrap().agent.prepare_to_end();
+    assert!(alone.nodes[&1].agent.may_end());
+}
+
+#[test]
+fn a_leader_whom_nobody_can_follow_may_end_at_once() {
+    let mut cluster = Cluster::new(2);
+    let leader = cluster.leader();
+    cluster.kill(cluster.follower());
+    cluster.nodes.get_mut(&leader).unwrap().agent.prepare_to_end();
+    cluster.wait(20);
+    assert!(cluster.nodes[&leader].agent.may_end());
+}

@@ -1,6 +1,7 @@
 //! Linearizable reads.
 
 use super::*;
+use crate::base::limits::LEASE_MS;
 
 const READ: SessionEvent = SessionEvent::Read { wait_ms: 1_000 };
 
@@ -59,4 +60,21 @@ fn a_minority_refuses_it_in_time_and_a_new_leader_answers() {
         cluster.wait(10);
         assert!(matches!(cluster.answer(one, reply), Some(Answer::Refused(_))));
     }
+}
+
+/// It may not have heard of its removal: until its lease is over it shows what was before.
+#[test]
+fn the_lease_of_a_removed_member_is_waited_for_also_by_who_is_alone_then() {
+    let mut cluster = Cluster::new(2);
+    let (leader, removed) = (cluster.leader(), cluster.follower());
+    let at = cluster.open(leader);
+    cluster.wait(200);
+    let member = Some(format!("node-{removed}"));
+    let reply = cluster.cluster(at, ClusterRequest::Remove { member });
+    assert_eq!(cluster.answer(leader, reply), Some(Answer::Ok));
+    let edit = cluster.set(Datastore::Running, "a", Some("x"));
+    let reply = cluster.begin(at, edit);
+    assert_eq!(cluster.answer(leader, reply), None);
+    cluster.wait(LEASE_MS + LEASE_MS / 100 + 10);
+    assert_eq!(cluster.answer(leader, reply), Some(Answer::Ok));
 }

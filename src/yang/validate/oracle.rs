@@ -5,7 +5,9 @@
 //! - messages, of rules for which RFC 7950 has none;
 //! - what libyang does not say because it stops at an instance that is required and absent;
 //! - which entries stand in the errors of `unique`, where there are more than two with the same values;
-//! - what is inside of a node under a false `when`, and other errors beside a node under a false `when`: here the tree has to be settled before constraints are checked;
+//! - what is inside of a node under a false `when`, and other errors beside: here the tree has to be settled before
+//!   constraints are checked;
+//! - defaults under a `when`, and in cases of which only an inner choice has nodes: see `random_models`;
 //! - `mod`, of whose zeros libyang dies.
 
 use super::random_models::Model;

@@ -90,6 +90,14 @@ pub(super) fn check(
     found
 }
 
+/// Which entries of a list were noted.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Noted {
+    All,
+    /// Those that are touched.
+    Some,
+}
+
 pub(super) struct Check<'c, 'a> {
     pub(super) schema: &'a Schema,
     set: &'a RuleSet,
@@ -134,7 +142,7 @@ impl<'a> Check<'_, 'a> {
     }
 
     /// Enough has been found.
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.is_over || self.found.errors.len() >= VALIDATION_ERRORS_MAX
     }
 
@@ -158,12 +166,16 @@ impl<'a> Check<'_, 'a> {
         if is_list {
             self.uniques.push(Unique::new());
         }
+        let mut noted = Noted::Some;
         if some || all.is_some() {
             // Everything of a list, or the one instance.
             let selected = match all {
                 Some(all) if all.all => Selected::All,
                 Some(_) | None => selected,
             };
+            if matches!(selected, Selected::All) {
+                noted = Noted::All;
+            }
             evaluation.each_instance(parent, child, &mut |evaluation, node| {
                 let key = evaluation.key(node).filter(|_| has_entries).cloned();
                 let inner = touched.zip(key).and_then(|(t, key)| t.inner.get(&(child, Some(key))));
@@ -183,7 +195,7 @@ impl<'a> Check<'_, 'a> {
             }
         }
         if is_list && let Some(unique) = self.uniques.pop() {
-            self.unique(evaluation, (parent, child), unique)?;
+            self.unique(evaluation, (parent, child), (unique, noted))?;
         }
         Ok(())
     }

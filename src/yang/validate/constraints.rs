@@ -1,6 +1,6 @@
 //! What each kind of rule says, and the error where it is broken (RFC 7950, 15).
 
-use super::check::{Check, Unique};
+use super::check::{Check, Noted, Unique};
 use super::rules::{Rule, RuleKind};
 use crate::yang::error::{DataError, DataErrorKind};
 use crate::yang::path::{InstancePath, Selector};
@@ -8,6 +8,7 @@ use crate::yang::path_text;
 use crate::yang::schema::{CaseOf, ChoiceId, NodeId, Type, TypeId};
 use crate::yang::tree::{ChildRef, Container, Key, Text};
 use crate::yang::xpath::{Evaluation, EvaluationError, Node};
+use std::collections::{BTreeMap, BTreeSet};
 
 type Checked = Result<(), EvaluationError>;
 
@@ -243,32 +244,56 @@ impl<'a> Check<'_, 'a> {
         Ok(value)
     }
 
-    /// 15.1: the other entries of the list are compared with those that were noted.
+    /// 15.1: entries with the same values, `noted` ones among them.
     pub(super) fn unique(
         &mut self,
         evaluation: &mut Evaluation<'a>,
         (parent, list): (Node, NodeId),
-        mut unique: Unique,
+        (mut unique, noted): (Unique, Noted),
     ) -> Checked {
-        for (number, noted) in &mut unique {
-            evaluation.each_instance(parent, list, &mut |evaluation, entry| {
-                let values = self.unique_values(evaluation, (list, entry), *number)?;
-                if let (Some(values), Some(key)) = (values, evaluation.key(entry))
-                    && let Some(keys) = noted.get_mut(&values)
-                {
-                    keys.insert(key.clone());
-                }
-                Ok(true)
-            })?;
-            for keys in noted.values() {
+        for (number, entries) in &mut unique {
+            if noted == Noted::Some {
+                self.add_others(evaluation, (parent, list), *number, entries)?;
+            }
+            for keys in entries.values() {
                 let mut keys = keys.iter();
                 let Some(first) = keys.next() else { continue };
                 for other in keys {
+                    if self.is_full() {
+                        return Ok(());
+                    }
                     self.not_unique(evaluation, (parent, list), *number, (first, other))?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Adds the entries of the list that have the values of others.
+    fn add_others(
+        &self,
+        evaluation: &mut Evaluation<'a>,
+        (parent, list): (Node, NodeId),
+        number: usize,
+        entries: &mut BTreeMap<Vec<Text>, BTreeSet<Key>>,
+    ) -> Checked {
+        let leaf = self.schema.unique_leafs(list, number).first().copied();
+        let firsts: BTreeSet<Text> =
+            entries.keys().filter_map(|values| values.first().cloned()).collect();
+        evaluation.each_instance(parent, list, &mut |evaluation, entry| {
+            // Most differ in the first value, which is seen without an evaluation where it is stored.
+            let first = leaf.and_then(|leaf| evaluation.content(entry).leaf(leaf));
+            if first.is_some_and(|value| !firsts.contains(value)) {
+                return Ok(true);
+            }
+            let values = self.unique_values(evaluation, (list, entry), number)?;
+            if let (Some(values), Some(key)) = (values, evaluation.key(entry))
+                && let Some(keys) = entries.get_mut(&values)
+            {
+                keys.insert(key.clone());
+            }
+            Ok(true)
+        })
     }
 
     fn not_unique(

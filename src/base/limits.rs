@@ -55,6 +55,11 @@ pub(crate) const SNAPSHOT_LOG_BYTES: u64 = 64 << 20;
 pub(crate) const STORAGE_RESERVE_BYTES: u64 = 64 << 20;
 /// Kept entries of the commit history.
 pub(crate) const HISTORY_MAX: usize = 1000;
+/// Stack of the thread that decides: validation goes as deep as the models, a few hundred bytes to some kilobytes a
+/// level. What is not used costs nothing.
+pub(crate) const AGENT_STACK_BYTES: usize = 32 << 20;
+/// Steps of all XPath evaluations of one validation together: some ten seconds.
+pub(crate) const VALIDATION_STEPS_MAX: u64 = 256 << 20;
 /// Errors reported for one validation.
 pub(crate) const VALIDATION_ERRORS_MAX: usize = 100;
 /// Roots that one candidate's footprint holds before it is widened to their parents.

@@ -14,7 +14,8 @@ use crate::agent::{Agent, StorageSpace};
 use crate::api::hook::{CallId, HookAnswer};
 use crate::base::ids::LogIndex;
 use crate::base::limits::{
-    AGENT_BATCH_MAX, AGENT_QUEUE_MAX, HAND_OVER_MS, PEER_BULK_EVENTS_MAX, STORAGE_RESERVE_BYTES,
+    AGENT_BATCH_MAX, AGENT_QUEUE_MAX, AGENT_STACK_BYTES, HAND_OVER_MS, PEER_BULK_EVENTS_MAX,
+    STORAGE_RESERVE_BYTES,
 };
 use crate::base::time::{Now, Timestamp};
 use crate::io::clock;
@@ -171,7 +172,8 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
         snapshot: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    std::thread::Builder::new().name("agent".to_owned()).spawn(move || {
+    let thread = std::thread::Builder::new().name("agent".to_owned());
+    thread.stack_size(AGENT_STACK_BYTES).spawn(move || {
         let inbox = Inbox { questions, hook_answers, peer_events, stopped };
         let result = runtime.block_on(engine.run(inbox));
         engine.participants.stop();

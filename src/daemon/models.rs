@@ -4,6 +4,7 @@ use super::configuration::Configuration;
 use crate::datastore::store::Datastores;
 use crate::yang::libyang::{CompileOptions, compile};
 use crate::yang::schema::Schema;
+use crate::yang::validate::rules::Rules;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -54,7 +55,11 @@ pub(crate) fn load(
     dirs.extend(Some(PathBuf::from(STANDARD_DIR)).filter(|dir| dir.is_dir()));
     let sources = SOURCES.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec();
     let options = CompileOptions { dirs, modules: own.chain(chosen).collect(), features, sources };
-    Ok(Arc::new(compile(&options)?))
+    let schema = compile(&options)?;
+    for constraint in Rules::of(&schema).unbounded(&schema) {
+        tracing::debug!(constraint, "what it reads is not known: it is checked with every change");
+    }
+    Ok(Arc::new(schema))
 }
 
 /// The features of ietf-netconf that stand for advertised capabilities: clients compare the two.

@@ -1,7 +1,8 @@
 //! Finding things in a schema: nodes by name, modules by namespace, keys of entries.
 
 use super::schema::{
-    Identity, IdentityId, Lookup, Module, ModuleId, Node, NodeId, Schema, Type, TypeId,
+    Choice, ChoiceId, Identity, IdentityId, Lookup, Module, ModuleId, Node, NodeId, Schema, Type,
+    TypeId,
 };
 use super::tree::key::KeyBuilder;
 use super::tree::{Key, Text};
@@ -25,6 +26,16 @@ impl Schema {
     /// The node with this number, which must be of this schema.
     pub(crate) fn node(&self, id: NodeId) -> &Node {
         at(&self.nodes, id.0, "node")
+    }
+
+    /// The children of a node, or the top-level nodes, in ascending order.
+    pub(crate) fn children(&self, parent: Option<NodeId>) -> &[NodeId] {
+        parent.map_or(&self.top, |parent| &self.node(parent).children)
+    }
+
+    /// The choice with this number, which must be of this schema.
+    pub(crate) fn choice(&self, id: ChoiceId) -> &Choice {
+        at(&self.choices, id.0, "choice")
     }
 
     /// The key leafs of a list, in the order of its `key` statement; none of anything else.

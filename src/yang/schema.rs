@@ -42,12 +42,12 @@ pub(crate) struct Schema {
     /// SHA-256 over modules, revisions, features, deviations and their content: yang-library's content-id, and what
     /// the nodes of a cluster must agree on.
     pub(crate) schema_id: Digest,
-    /// The compiler's own type code and full validation, for what has no native form here.
+    /// The compiler's own type code, for what has no native form here; in tests, its validation.
     pub(crate) judge: Arc<super::libyang::Judge>,
     /// `find_child` by (parent, name, module): sorted.
     pub(crate) names: NameIndex,
-    /// What a change can do to validity, worked out when it is first asked for.
-    pub(crate) impact: std::sync::OnceLock<super::validate::impact::Impact>,
+    /// The constraints, with what each reads, worked out when they are first asked for.
+    pub(crate) rules: std::sync::OnceLock<super::validate::rules::Rules>,
     /// The models' expressions, parsed when they are first asked for.
     pub(crate) expressions: std::sync::OnceLock<super::xpath::stored::Expressions>,
     /// Every node's tags, made when the first tree is printed.
@@ -240,23 +240,24 @@ pub(crate) struct CaseOf {
 pub(crate) struct ChoiceId(pub(crate) u32);
 
 /// A choice's facts.
-#[allow(dead_code, reason = "facts for validation in our own code; today the judge knows them")]
 pub(crate) struct Choice {
     pub(crate) name: Box<str>,
-    pub(crate) module: ModuleId,
     pub(crate) parent: Option<NodeId>,
     pub(crate) mandatory: bool,
     pub(crate) config: bool,
     /// Names of the cases.
     pub(crate) cases: Vec<Box<str>>,
     pub(crate) default_case: Option<u16>,
+    /// The innermost case around it inside its parent.
+    pub(crate) within: Option<CaseOf>,
+    /// Its own `when` expressions and those of the choices and cases around it; their context node is the parent.
+    pub(crate) whens: Vec<When>,
 }
 
 /// The prefixes that an expression uses, in string literals too, with their modules; sorted by prefix.
 pub(crate) type PrefixMap = Box<[(Box<str>, ModuleId)]>;
 
 /// A `must` statement.
-#[allow(dead_code, reason = "facts for validation in our own code; today the judge knows them")]
 pub(crate) struct Must {
     pub(crate) expression: Box<str>,
     /// Names without prefix are those of this module (RFC 7950, 6.4.1).
@@ -267,7 +268,7 @@ pub(crate) struct Must {
 }
 
 /// A `when` expression.
-#[allow(dead_code, reason = "facts for validation in our own code; today the judge knows them")]
+#[derive(Clone)]
 pub(crate) struct When {
     pub(crate) expression: Box<str>,
     /// Names without prefix are those of this module.
@@ -326,7 +327,6 @@ pub(crate) enum Type {
         require_instance: bool,
     },
     /// Values are those of `target_type`.
-    #[allow(dead_code, reason = "facts for validation in our own code; today the judge knows them")]
     Leafref {
         path: Box<str>,
         /// Names without prefix are those of this module.

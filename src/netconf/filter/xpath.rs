@@ -38,7 +38,7 @@ impl Xpath {
         }
         let tops = expression.reads(schema, None).filter(|reads| !reads.is_root).map(|reads| {
             let top = |id: &NodeId| schema.ancestors(*id).last().unwrap_or(*id);
-            reads.nodes.iter().map(top).collect()
+            reads.nodes.keys().map(top).collect()
         });
         Ok(Self { expression, tops })
     }

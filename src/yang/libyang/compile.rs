@@ -11,7 +11,7 @@ use super::{CompileError, CompileOptions};
 use crate::base::limits::DEPTH_MAX;
 use crate::yang::schema::{
     CaseOf, Choice, ChoiceId, Identity, Leaf, LeafList, List, Module, ModuleId, Must,
-    NacmExtension, Node, NodeId, NodeKind, Order, PrefixMap, Schema, Submodule, Type, When,
+    NacmExtension, Node, NodeId, NodeKind, Order, Schema, Submodule, Type, When,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub(super) fn schema(
         identities: draft.identities,
         choices: draft.choices,
         judge: Arc::new(Judge::new(context, draft.handles)),
-        impact: std::sync::OnceLock::new(),
+        rules: std::sync::OnceLock::new(),
         expressions: std::sync::OnceLock::new(),
         tags: std::sync::OnceLock::new(),
     };
@@ -160,7 +160,7 @@ struct Place {
     /// The choices around, up to the parent.
     cases: Vec<CaseOf>,
     /// Their whens; the same for each node in them.
-    whens: Vec<(ModuleId, Box<str>, PrefixMap)>,
+    whens: Vec<When>,
     nacm: Option<NacmExtension>,
 }
 
@@ -204,22 +204,23 @@ impl<'c> Walk<'_, 'c> {
     /// The nodes of all cases of a choice.
     fn choice(&mut self, view: NodeView<'c>, place: &Place) -> Result<Vec<NodeId>, CompileError> {
         let id = ChoiceId(number(self.choices.len())?);
+        let mut outer = place.clone();
+        outer.depth += 1;
+        self.enter(view, &mut outer);
         let cases: Vec<NodeView<'c>> = view.children();
         let default_case = view
             .default_case()
             .and_then(|default| cases.iter().position(|case| case.address() == default.address()));
         self.choices.push(Choice {
             name: view.name(),
-            module: self.module_of(view),
             parent: place.parent,
             mandatory: view.has(ffi::LYS_MAND_TRUE),
             config: view.has(ffi::LYS_CONFIG_W),
             cases: cases.iter().map(|case| case.name()).collect(),
             default_case: default_case.and_then(|at| u16::try_from(at).ok()),
+            within: place.cases.last().copied(),
+            whens: outer.whens.clone(),
         });
-        let mut outer = place.clone();
-        outer.depth += 1;
-        self.enter(view, &mut outer);
         let mut ids = Vec::new();
         for (at, case) in (0..).zip(cases) {
             let mut inner = outer.clone();
@@ -235,7 +236,8 @@ impl<'c> Walk<'_, 'c> {
         let module = self.module_of(view);
         for when in view.whens() {
             let prefixes = self.types.prefix_map(&when.prefixes);
-            place.whens.push((module, when.expression, prefixes));
+            let expression = when.expression;
+            place.whens.push(When { expression, module, prefixes, context_up: 1 });
         }
         place.nacm = nacm(view).or(place.nacm);
     }
@@ -379,13 +381,7 @@ impl<'c> Walk<'_, 'c> {
             module,
             context_up: u16::from(!when.on_itself),
         });
-        let around = place.whens.iter().cloned().map(|(module, expression, prefixes)| When {
-            expression,
-            module,
-            prefixes,
-            context_up: 1,
-        });
-        own.chain(around).collect()
+        own.chain(place.whens.iter().cloned()).collect()
     }
 
     fn module_of(&self, view: NodeView<'c>) -> ModuleId {

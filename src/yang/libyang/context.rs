@@ -33,6 +33,10 @@ impl std::fmt::Debug for Context {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Fault {
     pub(super) message: String,
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the judge's faults are read by tests alone")
+    )]
     pub(super) data_path: Option<String>,
     pub(super) schema_path: Option<String>,
     pub(super) line: u64,

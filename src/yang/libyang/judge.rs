@@ -1,15 +1,18 @@
 //! The judge: libyang's type code, and its validation of whole configurations.
 
 use super::context::Context;
-use super::faults;
-use super::locate::DataTree;
 use super::view::NodeView;
 use super::view_types::TypeView;
-use crate::base::limits::VALIDATION_ERRORS_MAX;
-use crate::yang::error::{DataError, DataErrorKind};
-use crate::yang::schema::Schema;
-use std::ffi::CString;
 use yang2::ffi;
+#[cfg(test)]
+use {
+    super::faults,
+    super::locate::DataTree,
+    crate::base::limits::VALIDATION_ERRORS_MAX,
+    crate::yang::error::{DataError, DataErrorKind},
+    crate::yang::schema::Schema,
+    std::ffi::CString,
+};
 
 /// Full validation and foreign types.
 #[derive(Debug)]
@@ -57,6 +60,7 @@ impl Judge {
     }
 }
 
+#[cfg(test)]
 impl Schema {
     /// Validates the whole content of a datastore by libyang (RFC 7950, 8.3.3): `xml` is a sequence of top-level
     /// elements, keys first among a list entry's children. Any number of threads may do so at a time.

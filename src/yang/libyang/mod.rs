@@ -1,14 +1,17 @@
 //! The YANG compiler and the judge: libyang, reached through `yang2`, is named in this room only.
 //!
-//! What leaves the room is ours: a `Schema`, and a `Judge` that knows values and validates whole configurations.
+//! What leaves the room is ours: a `Schema`, and a `Judge` that knows values and, for tests, validates whole
+//! configurations.
 #![allow(unsafe_code, reason = "libyang is C; every block says why it is sound")]
 
 mod compile;
 mod compile_types;
 mod context;
 mod derived;
+#[cfg(test)]
 mod faults;
 mod judge;
+#[cfg(test)]
 mod locate;
 mod modules;
 mod plugin;
@@ -73,7 +76,14 @@ pub(crate) struct TypeHandle(pub(crate) u32);
 pub(crate) fn compile(options: &CompileOptions) -> Result<Schema, CompileError> {
     let mut sources = sources::Sources::new(options);
     let context = modules::load(options, &mut sources)?;
-    compile::schema(context, &sources, options)
+    let schema = compile::schema(context, &sources, options)?;
+    match schema.expressions().refused().first() {
+        None => Ok(schema),
+        Some((expression, error)) => {
+            let reason = format!("the expression \"{expression}\" cannot be served: {error}");
+            Err(CompileError { file: None, line: None, reason })
+        }
+    }
 }
 
 /// The schema of the given modules (name, text), all of them implemented with all of their features.

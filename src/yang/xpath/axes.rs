@@ -319,7 +319,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// Visits all instances of a child.
-    fn instances(
+    pub(super) fn instances(
         &mut self,
         frame: &mut Frame,
         (parent, data, id): (Node, &'a Container, NodeId),

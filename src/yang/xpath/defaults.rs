@@ -2,14 +2,14 @@
 
 use super::Defaults;
 use super::axes::Visit;
-use super::evaluate::{Context, Evaluation, EvaluationError, Frame, Verdict};
+use super::evaluate::{Evaluation, EvaluationError, Frame, Verdict};
 use super::nodes::{Data, Node, Place};
 use crate::yang::schema::{CaseOf, NodeId, NodeKind};
 use crate::yang::tree::Container;
 use std::sync::LazyLock;
 
 /// What a non-presence container that is not stored holds.
-static NOTHING: LazyLock<Container> = LazyLock::new(Container::default);
+pub(super) static NOTHING: LazyLock<Container> = LazyLock::new(Container::default);
 
 impl<'a> Evaluation<'a> {
     /// Visits the default instances of a child that is not stored.
@@ -64,21 +64,12 @@ impl<'a> Evaluation<'a> {
         child: (NodeId, Place<'a>, Data<'a>),
         visit: Visit<'_, 'a>,
     ) -> Result<bool, EvaluationError> {
-        let whens = self.schema.expressions().whens(child.0);
         self.emit(frame, parent, child, &mut |this, frame, node| {
-            for (up, when) in whens {
-                let before = this.arena.len();
-                let context = this.arena.ancestors_or_self(node).nth(usize::from(*up));
-                let context = context.unwrap_or(super::nodes::ROOT);
-                let mut inner = Frame::new(when, context);
-                let context = Context { node: context, position: 1, size: 1 };
-                let holds = this.boolean(&mut inner, &when.root, context)?;
-                this.arena.truncate(before);
-                if !holds {
-                    return Ok(Verdict::DROP);
-                }
+            if this.whens_hold(child.0, node)? {
+                visit(this, frame, node)
+            } else {
+                Ok(Verdict::DROP)
             }
-            visit(this, frame, node)
         })
     }
 

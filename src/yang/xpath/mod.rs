@@ -16,6 +16,7 @@ mod compare;
 mod defaults;
 mod evaluate;
 mod functions;
+pub(crate) mod instances;
 mod keys;
 mod lexer;
 mod nodes;
@@ -36,13 +37,9 @@ mod tests;
 use super::schema::{ModuleId, PrefixMap, Schema};
 use crate::xml;
 
+pub(crate) use analysis::Reads;
 pub(crate) use ast::{Compiled, ValueType};
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "validation in our own code asks them; today the judge does")
-)]
-pub(crate) use evaluate::{Evaluation, EvaluationError, Value};
-#[cfg_attr(not(test), expect(unused_imports, reason = "as above"))]
+pub(crate) use evaluate::{Evaluation, EvaluationError};
 pub(crate) use nodes::Node;
 pub(crate) use select::select;
 
@@ -106,15 +103,12 @@ impl Prefixes<'_> {
 
 /// What an evaluation takes to be there beside what is stored (RFC 7950, 6.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "filters see none; validation in our own code will")
-)]
 pub(crate) enum Defaults {
     /// Nothing.
     Hidden,
     /// Defaults in use and non-presence containers, of configuration only.
     OfConfiguration,
     /// Those of state, too.
+    #[cfg_attr(not(test), expect(dead_code, reason = "nobody asks for state yet"))]
     All,
 }

@@ -15,8 +15,9 @@
 //! - roundings of negative numbers and of NaN: libyang truncates by a cast to an integer (4.4);
 //! - `mod`: libyang truncates both operands to integers, and dies of a zero (3.5: "the % operator in Java").
 
+use super::evaluate::Value;
 use super::tests::tree_of;
-use super::{Compiled, Defaults, Evaluation, Names, Node, Prefixes, Unprefixed, Value};
+use super::{Compiled, Defaults, Evaluation, Names, Node, Prefixes, Unprefixed};
 use crate::yang::libyang::compile_for_test;
 use crate::yang::libyang::xpath_oracle::OracleValue;
 use crate::yang::path::{InstancePath, Selector};

@@ -1,8 +1,9 @@
 //! Expressions and what they evaluate to.
 
+use super::evaluate::Value;
 use super::{
-    Compiled, Defaults, Evaluation, EvaluationError, Names, Node, Prefixes, Unprefixed, Value,
-    ValueType, select,
+    Compiled, Defaults, Evaluation, EvaluationError, Names, Node, Prefixes, Unprefixed, ValueType,
+    select,
 };
 use crate::datastore::apply::apply_edit;
 use crate::netconf::document::read_fragment;

@@ -1,7 +1,7 @@
 //! The functions of YANG (RFC 7950, 10).
 
 use super::ast::Expr;
-use super::evaluate::{Context, EvaluationError, Frame, Verdict};
+use super::evaluate::{Context, Evaluation, EvaluationError, Frame, Verdict};
 use super::nodes::{Data, Node, ROOT};
 use super::strings::Call;
 use crate::yang::path::{Selector, Step};
@@ -47,7 +47,7 @@ impl Call<'_, '_> {
                     return self.of.nodes(&mut frame, &path.root, context);
                 }
                 Type::InstanceIdentifier { .. } => {
-                    return Ok(self.instance(id, value)?.into_iter().collect());
+                    return Ok(self.of.instance(self.frame, id, value)?.into_iter().collect());
                 }
                 Type::Union(members) => {
                     let accepts = |member: &&TypeId| self.of.schema.is_value(id, **member, value);
@@ -67,41 +67,6 @@ impl Call<'_, '_> {
             };
         }
         Ok(Vec::new())
-    }
-
-    /// The node that an instance-identifier names, if it is there.
-    fn instance(&mut self, leaf: NodeId, value: &str) -> Result<Option<Node>, EvaluationError> {
-        let schema = self.of.schema;
-        let Some(path) = schema.instance_path(leaf, value) else { return Ok(None) };
-        let mut node = ROOT;
-        for Step { node: id, selector } in path.0 {
-            let key = match selector {
-                Selector::None => None,
-                Selector::Keys(values) => Some(schema.list_key(id, &values)),
-                Selector::Value(value) => Some(schema.leaf_list_key(id, &value)),
-                Selector::Position(_) => return Ok(None),
-            };
-            let child = match self.of.stored_child(node, id, key.as_ref()) {
-                None if key.is_none() => self.default_child(node, id)?,
-                child => child,
-            };
-            let Some(child) = child else { return Ok(None) };
-            node = child;
-        }
-        Ok(Some(node))
-    }
-
-    /// A child that is there by default.
-    fn default_child(&mut self, node: Node, id: NodeId) -> Result<Option<Node>, EvaluationError> {
-        let Data::Inner(data) = self.of.arena.get(node).data else { return Ok(None) };
-        let mut found = None;
-        if data.get(id).is_none() {
-            self.of.default_instances(self.frame, (node, data, id), &mut |_, _, child| {
-                found = Some(child);
-                Ok(Verdict::KEEP)
-            })?;
-        }
-        Ok(found)
     }
 
     /// 10.4.1 and 10.4.2: one of the nodes holds an identity that is derived from the one that is named.
@@ -176,5 +141,57 @@ impl<'a> Call<'_, 'a> {
                 (_, Data::Inner(_) | Data::Value(_) | Data::Text(_) | Data::Opaque) => None,
             }
         }))
+    }
+}
+
+impl Evaluation<'_> {
+    /// The node that an instance-identifier names, if it is there.
+    pub(super) fn instance(
+        &mut self,
+        frame: &mut Frame,
+        leaf: NodeId,
+        value: &str,
+    ) -> Result<Option<Node>, EvaluationError> {
+        let schema = self.schema;
+        let Some(path) = schema.instance_path(leaf, value) else { return Ok(None) };
+        let mut node = ROOT;
+        for Step { node: id, selector } in path.0 {
+            let key = match &selector {
+                Selector::None => None,
+                Selector::Keys(values) => Some(schema.list_key(id, values)),
+                Selector::Value(value) => Some(schema.leaf_list_key(id, value)),
+                Selector::Position(_) => return Ok(None),
+            };
+            let child = match self.stored_child(node, id, key.as_ref()) {
+                None => self.default_child(frame, (node, id), &selector)?,
+                child => child,
+            };
+            let Some(child) = child else { return Ok(None) };
+            node = child;
+        }
+        Ok(Some(node))
+    }
+
+    /// A child that is there by default.
+    fn default_child(
+        &mut self,
+        frame: &mut Frame,
+        (node, id): (Node, NodeId),
+        selector: &Selector,
+    ) -> Result<Option<Node>, EvaluationError> {
+        let Data::Inner(data) = self.arena.get(node).data else { return Ok(None) };
+        let mut found = None;
+        if data.get(id).is_none() {
+            self.default_instances(frame, (node, data, id), &mut |this, _, child| {
+                let is_other = matches!((selector, this.arena.get(child).data),
+                    (Selector::Value(value), Data::Value(other)) if value != other);
+                if is_other {
+                    return Ok(Verdict::DROP);
+                }
+                found = Some(child);
+                Ok(Verdict { keep: true, stop: true })
+            })?;
+        }
+        Ok(found)
     }
 }

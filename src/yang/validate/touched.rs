@@ -68,11 +68,10 @@ impl Collector<'_> {
 
     fn change(&mut self, touched: &mut Touched, node: NodeId, change: &Change) {
         match change {
-            Change::Leaf { old, new } => {
+            Change::Leaf { old, .. } => {
+                // Where it is gone, a default may be there.
                 let itself = self.changed(node, Gain::if_new(old.is_none()));
-                if new.is_some() {
-                    touched.put(node, None, itself);
-                }
+                touched.put(node, None, itself);
             }
             Change::Any { old, .. } => {
                 let itself = self.changed(node, Gain::if_new(old.is_none()));
@@ -100,7 +99,8 @@ impl Collector<'_> {
                 touched.put(node, None, itself);
             }
             Change::LeafList(EntriesChange::Removed(_)) => {
-                self.changed(node, Gain::Loss);
+                let itself = self.changed(node, Gain::Loss);
+                touched.put(node, None, itself);
             }
             Change::LeafList(EntriesChange::Changed { entries, placed }) => {
                 for placed in placed {

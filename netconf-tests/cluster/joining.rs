@@ -63,7 +63,7 @@ fn a_member_that_leaves_says_so_and_ends() {
     let log = cluster.nodes[3].agent.await_end();
     assert!(log.contains("this node was removed from its cluster"), "{log}");
     for node in 0..3 {
-        assert_eq!(cluster.members(node), names(&[0, 1, 2]));
+        eventually("three members", || (cluster.members(node) == names(&[0, 1, 2])).then_some(()));
         let log = cluster.nodes[node].agent.log();
         assert!(!warns_of_a_loss(&log), "it was wanted: {log}");
         cluster.session(node).edit("running", &routes([node as u32])).ok();

@@ -13,6 +13,7 @@ use crate::replication::message::Control;
 use crate::yang::error::DataError;
 use crate::yang::schema::Schema;
 use crate::yang::tree::Tree;
+use crate::yang::validate::{Before, settle};
 use std::sync::Arc;
 
 /// Misfits that the word of a node that does not start names; `quorate verify` names all.
@@ -32,10 +33,11 @@ pub(crate) fn unreadable(index: LogIndex, reason: &str) -> String {
 /// Why a tree that was made under other models is not what these make of the same content: it is invalid, or its
 /// values, keys or order have another canonical form. One line each, with the path; none if it is the same.
 pub(crate) fn misfits(schema: &Arc<Schema>, tree: &Tree) -> Vec<String> {
-    let xml = crate::yang::print::print_all(schema, tree);
-    if let Err(faults) = schema.validate(&xml) {
+    let nothing = Tree::empty(tree.seed);
+    if let Err(faults) = settle(schema, (&nothing, Before::Unknown), tree) {
         return faults.iter().map(|fault| located(schema, fault)).collect();
     }
+    let xml = crate::yang::print::print_all(schema, tree);
     let Ok(text) = String::from_utf8(xml) else { return Vec::new() };
     let read = crate::netconf::document::read_fragment(&text, schema)
         .map_err(|error| error.to_string())

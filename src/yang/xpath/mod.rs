@@ -39,6 +39,8 @@ use crate::xml;
 
 pub(crate) use analysis::Reads;
 pub(crate) use ast::{Compiled, ValueType};
+#[cfg(test)]
+pub(crate) use evaluate::Value;
 pub(crate) use evaluate::{Evaluation, EvaluationError};
 pub(crate) use nodes::Node;
 pub(crate) use select::select;

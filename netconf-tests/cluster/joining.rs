@@ -59,13 +59,15 @@ fn a_node_joins_while_others_write() {
 fn a_member_that_leaves_says_so_and_ends() {
     let mut cluster = Cluster::start(4);
     cluster.session(3).edit("running", &routes([1])).ok();
+    // Two that connect to each other at the same moment may have lost a connection before.
+    let said: Vec<usize> = (0..3).map(|node| cluster.nodes[node].agent.log().len()).collect();
     cluster.nodes[3].order(&["leave"]);
     let log = cluster.nodes[3].agent.await_end();
     assert!(log.contains("this node was removed from its cluster"), "{log}");
     for node in 0..3 {
         eventually("three members", || (cluster.members(node) == names(&[0, 1, 2])).then_some(()));
         let log = cluster.nodes[node].agent.log();
-        assert!(!warns_of_a_loss(&log), "it was wanted: {log}");
+        assert!(!warns_of_a_loss(&log[said[node]..]), "it was wanted: {log}");
         cluster.session(node).edit("running", &routes([node as u32])).ok();
     }
     // The leader can leave, too.

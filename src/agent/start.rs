@@ -57,7 +57,13 @@ pub(crate) fn misfits(schema: &Arc<Schema>, tree: &Tree) -> Vec<String> {
             let change = Change { before, after, user: String::new(), session: None };
             let items = change.items().into_iter().take(VALIDATION_ERRORS_MAX);
             let why = "the type of its value, or the keys or order of its list, has changed";
-            items.map(|item| format!("{}: {why}", item.path)).collect()
+            let found: Vec<String> = items.map(|item| format!("{}: {why}", item.path)).collect();
+            // What is no change of an item is none the less not the same.
+            if found.is_empty() {
+                vec!["the order of a list has changed".to_owned()]
+            } else {
+                found
+            }
         }
         Err(error) => vec![error],
     }

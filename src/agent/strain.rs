@@ -91,6 +91,8 @@ impl Agent {
 
     /// The process was asked to end: from now on this node does not want to lead.
     pub(crate) fn prepare_to_end(&mut self) {
+        // Whoever was not fit before may be so now.
+        self.strain.has_handed_over();
         self.strain.ends = true;
     }
 

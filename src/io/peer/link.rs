@@ -1,6 +1,7 @@
 //! The pair of connections to a member, one for each lane: both are there, or the member is lost.
 
 use super::frame::{self, Announced, FrameError};
+use super::outlet::{Open, Outlet};
 use super::queue::{Parcel, Pushed, Queue};
 use super::work::Work;
 use super::{Events, PeerEvent, Room};
@@ -59,11 +60,18 @@ pub(super) struct Identity {
 #[derive(Debug)]
 pub(super) struct Link {
     identity: Identity,
-    prompt: Queue,
-    bulk: Queue,
+    prompt: Way,
+    bulk: Way,
     stage: watch::Sender<Stage>,
     /// The member has closed it, in order.
     was_ended: AtomicBool,
+}
+
+/// How messages leave in one lane.
+#[derive(Debug)]
+struct Way {
+    queue: Queue,
+    outlet: Outlet,
 }
 
 /// The pairs, at most one to each member.
@@ -75,18 +83,33 @@ pub(super) struct Links {
     current: Mutex<BTreeMap<Incarnation, Arc<Link>>>,
 }
 
+impl Way {
+    fn new(limit: usize) -> Self {
+        Self { queue: Queue::new(limit), outlet: Outlet::default() }
+    }
+
+    /// Sends at once if that is possible.
+    fn send(&self, parcel: Parcel) -> Pushed {
+        let is_short = parcel.beside.is_empty() && parcel.message.len() <= COPY_BYTES_MAX;
+        if is_short && self.outlet.write_now(&self.queue, &parcel.message) {
+            return Pushed::Taken;
+        }
+        self.queue.push(parcel)
+    }
+}
+
 impl Link {
     fn new(identity: Identity) -> Self {
         Self {
             identity,
-            prompt: Queue::new(PEER_PROMPT_QUEUE_BYTES),
-            bulk: Queue::new(PEER_BULK_QUEUE_BYTES),
+            prompt: Way::new(PEER_PROMPT_QUEUE_BYTES),
+            bulk: Way::new(PEER_BULK_QUEUE_BYTES),
             stage: watch::Sender::new(Stage::Half),
             was_ended: AtomicBool::new(false),
         }
     }
 
-    fn queue(&self, lane: Lane) -> &Queue {
+    fn way(&self, lane: Lane) -> &Way {
         match lane {
             Lane::Prompt => &self.prompt,
             Lane::Bulk => &self.bulk,
@@ -145,7 +168,7 @@ impl Links {
         let fits = bytes.len() <= PEER_PROMPT_BYTES_MAX;
         let lane = if fits { message.lane() } else { Lane::Bulk };
         let parcel = Parcel { message: bytes, beside: message.beside().to_vec() };
-        if link.queue(lane).push(parcel) == Pushed::Dropped {
+        if link.way(lane).send(parcel) == Pushed::Dropped {
             tracing::debug!(
                 member = to.0,
                 ?lane,
@@ -238,16 +261,17 @@ impl Links {
     /// Moves the messages of one lane until the pair is closed.
     pub(super) async fn run<S>(&self, link: &Link, lane: Lane, stream: S)
     where
-        S: AsyncRead + AsyncWrite + Unpin,
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let member = link.identity.peer.0;
-        let (reader, mut writer) = tokio::io::split(stream);
+        let (reader, writer) = tokio::io::split(stream);
+        link.way(lane).outlet.open(Box::new(writer)).await;
         // What the member says last is read before a write to it fails.
         let error = tokio::select! {
             biased;
             _ = link.reached(Stage::Closed) => None,
             error = self.receive(link, lane, reader) => Some(error),
-            error = self.transmit(link, lane, &mut writer) => Some(error),
+            error = self.transmit(link, lane) => Some(error),
         };
         match error {
             _ if link.is_closed() => {}
@@ -264,6 +288,7 @@ impl Links {
         }
         link.close();
         // Says that this is no accident, if there is still somebody to hear it.
+        let Some(mut writer) = link.way(lane).outlet.close().await else { return };
         let goodbye = timeout(Duration::from_millis(PEER_GOODBYE_MS), writer.shutdown()).await;
         if !matches!(goodbye, Ok(Ok(()))) {
             tracing::debug!(member, ?lane, "the connection ends without a word");
@@ -286,37 +311,38 @@ impl Links {
     }
 
     /// Sends what is in the queue, and a sign of life when nothing is.
-    async fn transmit<W: AsyncWrite + Unpin>(
-        &self,
-        link: &Link,
-        lane: Lane,
-        mut writer: W,
-    ) -> LaneError {
+    async fn transmit(&self, link: &Link, lane: Lane) -> LaneError {
         let stall = Duration::from_millis(PEER_WRITE_STALL_MS);
-        let mut buffer = Vec::with_capacity(WRITE_BYTES);
+        let Way { queue, outlet } = link.way(lane);
         loop {
-            let parcels = self.next(link, lane).await;
-            if let Err(error) = transmit_all(&mut writer, &mut buffer, parcels, stall).await {
+            let sign = self.wait(queue, lane).await;
+            // In this order, so that no later message gets in between.
+            let mut open = outlet.lock().await;
+            let Some(Open { half, rest }) = open.as_mut() else { return LaneError::AgentGone };
+            let mut parcels = queue.take(WRITE_BYTES);
+            parcels.extend(sign);
+            if let Err(error) = transmit_all(half, rest, parcels, stall).await {
                 return error.into();
             }
         }
     }
 
-    /// What to send next: messages, or that this member lives, or that its agent is at work.
-    async fn next(&self, link: &Link, lane: Lane) -> Vec<Parcel> {
+    /// Waits until there is something to send. If there is nothing for a while, gives what says that this member lives,
+    /// or that its agent is at work.
+    async fn wait(&self, queue: &Queue, lane: Lane) -> Option<Parcel> {
         let pause = Duration::from_millis(PEER_WORKING_MS);
         for _ in 0..PEER_PING_MS / PEER_WORKING_MS {
-            if let Ok(parcels) = timeout(pause, link.queue(lane).take(WRITE_BYTES)).await {
-                return parcels;
+            if timeout(pause, queue.ready()).await.is_ok() {
+                return None;
             }
             if lane == Lane::Prompt
                 && self.work.goes_on()
                 && let Ok(message) = PeerMessage::Working.encode()
             {
-                return vec![message.into()];
+                return Some(message.into());
             }
         }
-        vec![Parcel::default()]
+        Some(Parcel::default())
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Incarnation, Arc<Link>>> {

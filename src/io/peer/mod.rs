@@ -11,6 +11,7 @@ mod frame;
 mod greeting;
 pub(crate) mod join;
 mod link;
+mod outlet;
 mod queue;
 mod server;
 mod snapshot;

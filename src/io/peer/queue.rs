@@ -35,6 +35,8 @@ struct Waiting {
     bytes: usize,
     /// What went beside the parcels that were taken last: they are being sent.
     under_way: Vec<Payload>,
+    /// A message was begun that the connection did not take whole.
+    is_begun: bool,
 }
 
 impl From<Vec<u8>> for Parcel {
@@ -72,16 +74,30 @@ impl Queue {
         Pushed::Taken
     }
 
-    /// Waits for messages and takes the next ones, up to about `bytes` bytes; those that were taken before have been
-    /// sent. Cancelling it loses nothing.
-    pub(super) async fn take(&self, bytes: usize) -> Vec<Parcel> {
+    /// Nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting().parcels.is_empty()
+    }
+
+    /// A message was begun past the queue: whoever takes from it has to go on with that.
+    pub(super) fn begun(&self) {
+        self.waiting().is_begun = true;
+        self.more.notify_one();
+    }
+
+    /// Waits until there is something to take, or to go on with.
+    pub(super) async fn ready(&self) {
         loop {
-            let taken = self.waiting().take(bytes);
-            if !taken.is_empty() {
-                return taken;
+            if self.waiting().is_ready() {
+                return;
             }
             self.more.notified().await;
         }
+    }
+
+    /// Takes the next messages, up to about `bytes` bytes; those that were taken before have been sent.
+    pub(super) fn take(&self, bytes: usize) -> Vec<Parcel> {
+        self.waiting().take(bytes)
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -96,7 +112,12 @@ impl Waiting {
         waiting.chain(&self.under_way).any(|known| known.is(payload))
     }
 
+    fn is_ready(&self) -> bool {
+        self.is_begun || !self.parcels.is_empty()
+    }
+
     fn take(&mut self, bytes: usize) -> Vec<Parcel> {
+        self.is_begun = false;
         self.under_way.clear();
         let mut taken: Vec<Parcel> = Vec::new();
         let mut sum: usize = 0;
@@ -118,7 +139,8 @@ mod tests {
     use crate::raft::Payload;
 
     async fn take(queue: &Queue, bytes: usize) -> Vec<Vec<u8>> {
-        queue.take(bytes).await.into_iter().map(|parcel| parcel.message).collect()
+        queue.ready().await;
+        queue.take(bytes).into_iter().map(|parcel| parcel.message).collect()
     }
 
     #[tokio::test]

@@ -178,3 +178,20 @@ fn a_leader_whom_nobody_can_follow_may_end_at_once() {
     cluster.wait(20);
     assert!(cluster.nodes[&leader].agent.may_end());
 }
+
+/// That nobody was fit is what was so then.
+#[test]
+fn a_leader_that_stayed_for_want_of_a_better_one_hands_over_too_when_it_ends() {
+    let mut cluster = Cluster::new(3);
+    let leader = cluster.leader();
+    (1..=3).for_each(|id| cluster.measure(id, SLOW));
+    cluster.wait(2 * LEAD_AT_LEAST_MS);
+    assert_eq!(cluster.leader(), leader);
+    let next = cluster.follower();
+    cluster.measure(next, FAST);
+    cluster.nodes.get_mut(&leader).unwrap().agent.prepare_to_end();
+    assert!(!cluster.nodes[&leader].agent.may_end());
+    cluster.wait(1_000);
+    assert!(cluster.nodes[&leader].agent.may_end());
+    assert_eq!(cluster.leader(), next);
+}

@@ -57,19 +57,25 @@ struct Spec {
 
 impl Spec {
     /// libyang takes what is there by default for there until its `when` is false, also where others read it, and does
-    /// not put it into a case of which only an inner choice has nodes. So neither is to be found here.
+    /// not put it into a case of which only an inner choice has nodes. It also does not wait for the `when` of what
+    /// decides which case is in use. So none of these are to be found here.
     fn make_plain(&mut self, plain: bool) {
         self.plain = plain || self.when;
+        let below = match self.kind {
+            Kind::Choice => self.plain || self.depends_on_when(),
+            Kind::Case => self.plain || self.children.iter().any(|c| c.kind == Kind::Choice),
+            _ => false,
+        };
         if self.plain && self.kind == Kind::Container {
             self.kind = Kind::Presence;
         }
-        let is_choice = |child: &Spec| child.kind == Kind::Choice;
-        let below = match self.kind {
-            Kind::Choice => self.plain,
-            Kind::Case => self.plain || self.children.iter().any(is_choice),
-            _ => false,
-        };
         self.children.iter_mut().for_each(|child| child.make_plain(below));
+    }
+
+    /// Whether nodes of it are stored depends on a `when`.
+    fn depends_on_when(&self) -> bool {
+        let goes_on = matches!(self.kind, Kind::Choice | Kind::Case | Kind::Container);
+        self.when || goes_on && self.children.iter().any(Self::depends_on_when)
     }
 }
 

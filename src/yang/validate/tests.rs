@@ -153,6 +153,23 @@ fn a_case_is_in_use_with_all_that_is_in_it_by_default() {
 }
 
 #[test]
+fn a_default_is_checked_when_it_takes_the_place_of_a_value() {
+    for leaf in ["leaf cap { default 3; type uint8;", "leaf-list cap { default 3; type uint8;"] {
+        let model = format!(
+            "module s {{ yang-version 1.1; namespace \"urn:s\"; prefix s; {leaf} must \". < 3\"; }} }}"
+        );
+        let schema = compile_for_test(&[("s", &model)]);
+        let edit =
+            crate::netconf::document::read_fragment("<cap xmlns='urn:s'>2</cap>", &schema).unwrap();
+        let two = crate::datastore::apply::tree_of(&schema, Seed(1), &edit).unwrap();
+        let none = Tree::empty(Seed(1));
+        assert!(settle(&schema, (&none, Before::Unknown), &two).is_ok());
+        let faults = settle(&schema, (&two, Before::Valid), &none).unwrap_err();
+        assert_eq!(faults.len(), 1, "{faults:?}");
+    }
+}
+
+#[test]
 fn each_must_speaks_for_itself() {
     let kind = DataErrorKind::OperationFailed;
     let own = (kind.clone(), "off", "/w:both", "switch it on");

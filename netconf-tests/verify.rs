@@ -158,7 +158,11 @@ fn damage_is_found_and_named() {
         ),
         (
             "no log",
-            |data| remove(newest(data, "log-")),
+            |data| {
+                while let Some(log) = newest(data, "log-") {
+                    remove(Some(log));
+                }
+            },
             1,
             &["! there is a snapshot and no file of the log"],
         ),

@@ -30,13 +30,19 @@ pub(crate) fn unreadable(index: LogIndex, reason: &str) -> String {
     )
 }
 
-/// Why a tree that was made under other models is not what these make of the same content: it is invalid, or its
-/// values, keys or order have another canonical form. One line each, with the path; none if it is the same.
+/// Why a tree that was made under other models is not what these make of the same content: its values, keys or order
+/// have another canonical form, or it is invalid. One line each, with the path; none if it is the same.
 pub(crate) fn misfits(schema: &Arc<Schema>, tree: &Tree) -> Vec<String> {
+    let mut misfits = differences(schema, tree);
     let nothing = Tree::empty(tree.seed);
     if let Err(faults) = settle(schema, (&nothing, Before::Unknown), tree) {
-        return faults.iter().map(|fault| located(schema, fault)).collect();
+        misfits.extend(faults.iter().map(|fault| located(schema, fault)));
     }
+    misfits
+}
+
+/// What becomes another when a tree is written and read again.
+fn differences(schema: &Arc<Schema>, tree: &Tree) -> Vec<String> {
     let xml = crate::yang::print::print_all(schema, tree);
     let Ok(text) = String::from_utf8(xml) else { return Vec::new() };
     let read = crate::netconf::document::read_fragment(&text, schema)
@@ -45,28 +51,19 @@ pub(crate) fn misfits(schema: &Arc<Schema>, tree: &Tree) -> Vec<String> {
             crate::datastore::apply::tree_of(schema, tree.seed, &edit)
                 .map_err(|fault| located(schema, &fault))
         });
-    match read {
-        Ok(read) if read == *tree => Vec::new(),
-        Ok(read) => {
-            let of = |tree: Tree| Configuration {
-                schema: Arc::clone(schema),
-                tree,
-                revision: Revision(0),
-            };
-            let (before, after) = (of(tree.clone()), of(read));
-            let change = Change { before, after, user: String::new(), session: None };
-            let items = change.items().into_iter().take(VALIDATION_ERRORS_MAX);
-            let why = "the type of its value, or the keys or order of its list, has changed";
-            let found: Vec<String> = items.map(|item| format!("{}: {why}", item.path)).collect();
-            // What is no change of an item is none the less not the same.
-            if found.is_empty() {
-                vec!["the order of a list has changed".to_owned()]
-            } else {
-                found
-            }
-        }
-        Err(error) => vec![error],
-    }
+    let read = match read {
+        Ok(read) if read == *tree => return Vec::new(),
+        Ok(read) => read,
+        Err(error) => return vec![error],
+    };
+    let of = |tree: Tree| Configuration { schema: Arc::clone(schema), tree, revision: Revision(0) };
+    let (before, after) = (of(tree.clone()), of(read));
+    let change = Change { before, after, user: String::new(), session: None };
+    let items = change.items().into_iter().take(VALIDATION_ERRORS_MAX);
+    let why = "the type of its value, or the keys or order of its list, has changed";
+    let found: Vec<String> = items.map(|item| format!("{}: {why}", item.path)).collect();
+    // What is no change of an item is none the less not the same.
+    if found.is_empty() { vec!["the order of a list has changed".to_owned()] } else { found }
 }
 
 fn located(schema: &Schema, fault: &DataError) -> String {

@@ -92,11 +92,14 @@ impl Agent {
         self.begin_contacts(now);
         let schema_id = self.parameters.schema.schema_id;
         if self.state.schema_id != schema_id {
-            let restored = self.state.confirmed.as_ref().map(|pending| &pending.base);
-            let misfits: Vec<String> = [Some(&self.state.shared), restored]
+            let restored = self.state.confirmed.as_ref();
+            let restored = restored.map(|pending| (pending.base_revision, &pending.base));
+            // Before the first revision there is nothing, whatever models make mandatory.
+            let misfits: Vec<String> = [Some((self.state.revision, &self.state.shared)), restored]
                 .into_iter()
                 .flatten()
-                .flat_map(|tree| misfits(&self.parameters.schema, tree))
+                .filter(|(revision, _)| *revision != Revision(0))
+                .flat_map(|(_, tree)| misfits(&self.parameters.schema, tree))
                 .collect();
             if !misfits.is_empty() {
                 return self.give_up(misfit_text(&misfits));

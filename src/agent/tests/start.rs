@@ -69,6 +69,24 @@ fn models_that_do_not_fit_are_refused_and_cost_nothing() {
     }
 }
 
+/// Such models have no valid empty configuration, and one has to begin somewhere.
+#[test]
+fn a_node_without_configuration_starts_with_models_that_want_some() {
+    let mut world = World::new();
+    let wants_a = r#"module m { namespace "urn:m"; prefix m;
+        container c { leaf a { type string; mandatory true; } leaf b { type int32; } } }"#;
+    world.restart_with(&[("m", wants_a)]);
+    assert_eq!((world.fatal.clone(), world.ready), (None, true));
+    let session = world.open();
+    let alone = world.set(Datastore::Running, "b", Some("5"));
+    assert_eq!(world.error(session, alone).0, ErrorTag::MissingElement);
+    let edit = world.set(Datastore::Running, "a", Some("x"));
+    world.ok(session, edit);
+    let removed = world.set(Datastore::Running, "a", None);
+    assert_eq!(world.error(session, removed).0, ErrorTag::MissingElement);
+    assert_eq!(world.running(), "a=x");
+}
+
 #[test]
 fn a_snapshot_is_read_under_other_models_or_refused() {
     let world = with_content();

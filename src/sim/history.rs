@@ -22,6 +22,8 @@ struct Done {
     entry: LogEntry,
     state: State,
     voters: Rc<BTreeSet<Incarnation>>,
+    /// The term of the node that applied it first: it was committed in this one or before.
+    known_in: Term,
 }
 
 /// What of a session's requests takes effect without leaving a value.
@@ -145,11 +147,11 @@ impl History {
         self.entries.last().map_or(&self.founders, |done| &done.voters)
     }
 
-    /// The last committed entry of an earlier term.
+    /// The last entry that was committed in an earlier term: a leader of this one has it. What an even later leader has
+    /// committed of an earlier term's entries it need not have.
     pub(super) fn last_before(&self, term: Term) -> Option<LogPosition> {
-        let entries = self.entries.iter().rev().map(|done| &done.entry);
-        let last = entries.into_iter().find(|entry| entry.term < term)?;
-        Some(LogPosition { index: last.index, term: last.term })
+        let last = self.entries.iter().rev().find(|done| done.known_in < term)?;
+        Some(LogPosition { index: last.entry.index, term: last.entry.term })
     }
 
     pub(super) fn revision_at(&self, index: LogIndex) -> Revision {
@@ -180,7 +182,7 @@ impl History {
     pub(super) fn applied(
         &mut self,
         time: u64,
-        n: usize,
+        (n, term): (usize, Term),
         entry: &LogEntry,
     ) -> Result<(), Violation> {
         if let Some(done) = self.done(entry.index) {
@@ -201,7 +203,7 @@ impl History {
                 self.commit(time, entry, (change.context(), &before))?
             }
         };
-        self.entries.push(Done { entry: entry.clone(), state, voters });
+        self.entries.push(Done { entry: entry.clone(), state, voters, known_in: term });
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use super::plans::Action;
 use super::world::{Event, MS, Phase, World, new_node};
 use crate::agent::effects::PeerAddress;
 use crate::agent::event::{Answer, JoinRequest, ReplyTo, SessionEvent};
-use crate::base::ids::{Digest, Incarnation, LogIndex};
+use crate::base::ids::{Digest, Incarnation, LogIndex, Term};
 use crate::base::time::WallTime;
 use crate::replication::state::{Authority, Charter, Member, State, Token};
 use crate::storage::simulated_disk::Unsynced;
@@ -143,10 +143,12 @@ impl World {
 
     /// A node has applied its own removal. One that leads does so before anybody else: its predecessor proposed it.
     pub(super) fn has_left(&mut self, n: usize) -> Result<(), Violation> {
+        let term =
+            self.nodes[n].life.as_ref().map_or(Term(u64::MAX), |life| life.agent.inspect().term);
         while self.has_seat(n) {
             let next = LogIndex(self.oracle.history.len() + 1);
             let Some(entry) = self.nodes[n].journal.entry(next) else { break };
-            self.oracle.history.applied(self.time, n, entry)?;
+            self.oracle.history.applied(self.time, (n, term), entry)?;
         }
         Ok(())
     }

@@ -209,7 +209,7 @@ impl Oracle {
         let mut index = LogIndex(life.compared.0 + 1);
         while index <= seen.applied.index {
             match nodes[n].journal.entry(index) {
-                Some(entry) => self.history.applied(time, n, entry)?,
+                Some(entry) => self.history.applied(time, (n, seen.term), entry)?,
                 // It came with a snapshot.
                 None => ensure("S17", self.history.len() >= index.0, || {
                     format!("{n} has applied {index}, which nobody knows")

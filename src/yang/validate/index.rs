@@ -4,7 +4,7 @@
 //! where to look; whoever asks looks there, so that two values with one hash do no harm. The rows are kept as entries of
 //! lists are: an index of another version of the tree shares what is equal.
 
-use super::plan::{Column, Plan, Role, Target};
+use super::plan::{Column, Plan, Role, Target, Unique};
 use super::rules::{RuleId, Rules};
 use crate::base::limits::VALIDATION_ERRORS_MAX;
 use crate::yang::schema::{NodeId, NodeKind, Order, Schema};
@@ -270,6 +270,11 @@ fn value_at<'t>(root: &'t Container, place: &[(NodeId, Option<Key>)]) -> Option<
     None
 }
 
+/// The values that make an entry one of its kind.
+fn values<'t>(entry: &'t Container, unique: &Unique) -> Option<Vec<&'t str>> {
+    unique.leafs.iter().map(|place| value_at(entry, place)).collect()
+}
+
 /// A walk through what differs. It goes as deep as the schema.
 struct Walk<'p> {
     plan: &'p Plan,
@@ -344,8 +349,7 @@ impl Walk<'_> {
         for (key, change) in changes {
             match (change, old.get(key), new.get(key)) {
                 (EntryChange::Changed(inner), Some(old), Some(new)) => {
-                    self.uniques(node, (key, old), Fate::Gone);
-                    self.uniques(node, (key, new), Fate::New);
+                    self.uniques(node, key, (Some(old), Some(new)));
                     self.path.push(key);
                     self.container(inner, old, new);
                     self.path.pop();
@@ -380,7 +384,10 @@ impl Walk<'_> {
     }
 
     fn entry(&mut self, node: NodeId, (key, content): (&Key, &Container), fate: Fate) {
-        self.uniques(node, (key, content), fate);
+        match fate {
+            Fate::New => self.uniques(node, key, (None, Some(content))),
+            Fate::Gone => self.uniques(node, key, (Some(content), None)),
+        }
         self.path.push(key);
         self.all(content, fate);
         self.path.pop();
@@ -410,15 +417,23 @@ impl Walk<'_> {
         }
     }
 
-    /// An entry whose `unique` leafs are all there (RFC 7950, 7.8.3).
-    fn uniques(&mut self, list: NodeId, (key, entry): (&Key, &Container), fate: Fate) {
+    /// The values of an entry's `unique` leafs, before and after, where all of them are there (RFC 7950, 7.8.3).
+    fn uniques(
+        &mut self,
+        list: NodeId,
+        key: &Key,
+        entries: (Option<&Container>, Option<&Container>),
+    ) {
         for unique in self.plan.uniques(list) {
-            let value = |way: &Vec<NodeId>| {
-                let way: Place = way.iter().map(|node| (*node, None)).collect();
-                value_at(entry, &way)
-            };
-            let values: Option<Vec<&str>> = unique.leafs.iter().map(value).collect();
-            if let Some(values) = values {
+            let (old, new) = (
+                entries.0.and_then(|e| values(e, unique)),
+                entries.1.and_then(|e| values(e, unique)),
+            );
+            if old == new {
+                continue;
+            }
+            for (values, fate) in [(old, Fate::Gone), (new, Fate::New)] {
+                let Some(values) = values else { continue };
                 let hash = hash(self.seed, (unique.rule, UNIQUE), &self.path.bytes, values);
                 self.path.push(key);
                 self.row(hash, fate);

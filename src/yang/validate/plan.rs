@@ -1,5 +1,6 @@
 //! What is indexed: values that leafrefs and `unique` statements would otherwise be looked for in whole lists.
 
+use super::index::Place;
 use super::rules::{Rule, RuleId, RuleKind, RuleSet};
 use crate::yang::schema::{NodeId, NodeKind, Schema, Type, TypeId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,8 +45,8 @@ pub(super) struct Target {
 #[derive(Debug)]
 pub(super) struct Unique {
     pub(super) rule: RuleId,
-    /// The way to each leaf, the entry not counted.
-    pub(super) leafs: Vec<Vec<NodeId>>,
+    /// The way to each leaf, the entry not counted; no list is on it.
+    pub(super) leafs: Vec<Place>,
 }
 
 /// A leafref without predicates: its value is that of one node or another of the same kind.
@@ -106,10 +107,10 @@ impl Plan {
             let up = std::iter::once(*leaf).chain(schema.ancestors(*leaf));
             let mut way: Vec<NodeId> = up.take_while(|above| *above != list).collect();
             way.reverse();
-            way
+            way.into_iter().map(|node| (node, None)).collect()
         };
         let unique = Unique { rule, leafs: leafs.iter().map(way).collect() };
-        self.ways.extend(unique.leafs.iter().flatten());
+        self.ways.extend(unique.leafs.iter().flatten().map(|(node, _)| *node));
         self.uniques.entry(list).or_default().push(unique);
     }
 

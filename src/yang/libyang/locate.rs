@@ -95,6 +95,34 @@ impl<'c> DataTree<'c> {
         paths
     }
 
+    /// All nodes but keys, each as `path` or `path = value`.
+    #[cfg(test)]
+    pub(super) fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut open: Vec<*const ffi::lyd_node> = vec![self.root];
+        while let Some(at) = open.pop() {
+            // SAFETY: null, or a node of the tree, which nothing changes meanwhile.
+            let Some(node) = (unsafe { at.as_ref() }) else { continue };
+            let path = self.path(at);
+            // SAFETY: a node of the tree has a schema node, because it was parsed strictly.
+            let kind = unsafe { (*node.schema).nodetype };
+            if matches!(u32::from(kind), ffi::LYS_LEAF | ffi::LYS_LEAFLIST) {
+                // SAFETY: instances of leafs and leaf-lists are such nodes; the text belongs to the value.
+                let value = unsafe {
+                    let term = &raw const (*at.cast::<ffi::lyd_node_term>()).value;
+                    ffi::lyd_value_get_canonical(self.context.as_ptr(), term)
+                };
+                lines.push(format!("{path} = {}", view::text(self.context, value)));
+            } else {
+                lines.push(path);
+            }
+            open.push(node.next);
+            // SAFETY: a node of the tree.
+            open.push(unsafe { ffi::lyd_child_no_keys(at) });
+        }
+        lines
+    }
+
     fn schema_node(&self, path: &str) -> Option<*const ffi::lysc_node> {
         let path = CString::new(path).ok()?;
         // SAFETY: the context is valid, and so is the text.

@@ -12,6 +12,7 @@
 
 use super::random_models::Model;
 use super::{Before, settle};
+use crate::base::limits::VALIDATION_STEPS_MAX;
 use crate::datastore::apply::apply_edit;
 use crate::netconf::document::read_fragment;
 use crate::yang::error::{DataError, DataErrorKind};
@@ -19,8 +20,9 @@ use crate::yang::libyang::{CompileOptions, compile};
 use crate::yang::path::{InstancePath, Selector, Step};
 use crate::yang::path_text;
 use crate::yang::print::print_all;
-use crate::yang::schema::Schema;
+use crate::yang::schema::{NodeId, NodeKind, Schema};
 use crate::yang::tree::{ChildRef, Container, Seed, Tree};
+use crate::yang::xpath::{Defaults, Evaluation, EvaluationError, Node};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -69,6 +71,39 @@ fn judged(schema: &Arc<Schema>, before: &Tree, after: &Tree) -> Result<Tree, Vec
             return Err(faults);
         }
     }
+}
+
+/// All nodes but keys, with those that are there by default, in no order.
+fn report_all(schema: &Schema, tree: &Tree) -> BTreeSet<String> {
+    fn below<'a>(
+        schema: &'a Schema,
+        evaluation: &mut Evaluation<'a>,
+        (id, node): (Option<NodeId>, Node),
+        lines: &mut BTreeSet<String>,
+    ) -> Result<(), EvaluationError> {
+        let is_shown = |child: &&NodeId| {
+            let node = schema.node(**child);
+            node.config && !matches!(&node.kind, NodeKind::Leaf(leaf) if leaf.key.is_some())
+        };
+        for child in schema.children(id).iter().filter(is_shown) {
+            evaluation.each_instance(node, *child, &mut |evaluation, node| {
+                let path = path_text::print(schema, &evaluation.path_of(node));
+                lines.insert(match evaluation.value(node) {
+                    // libyang writes instance-identifiers in another form.
+                    Some(value) if !value.starts_with('/') => format!("{path} = {value}"),
+                    Some(_) | None => path,
+                });
+                below(schema, evaluation, (Some(*child), node), lines)?;
+                Ok(true)
+            })?;
+        }
+        Ok(())
+    }
+    let mut evaluation = Evaluation::new(schema, &tree.root, Defaults::OfConfiguration);
+    evaluation.grant(VALIDATION_STEPS_MAX);
+    let (root, mut lines) = (evaluation.root(), BTreeSet::new());
+    below(schema, &mut evaluation, (None, root), &mut lines).unwrap();
+    lines
 }
 
 /// What is compared of errors.
@@ -213,6 +248,11 @@ fn run(seed: u64, counts: &mut Counts) -> bool {
         }
         match whole {
             Ok(tree) => {
+                let reported = schema.report_all(&print_all(&schema, &tree)).into_iter();
+                let reported: BTreeSet<String> = reported
+                    .map(|line| line.split(" = /").next().unwrap_or_default().to_owned())
+                    .collect();
+                assert_eq!(report_all(&schema, &tree), reported, "{}", tell());
                 counts.valid += 1;
                 counts.removed += u32::from(tree != after);
                 (running, known) = (tree, Before::Valid);

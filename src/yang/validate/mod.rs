@@ -15,7 +15,28 @@ mod oracle;
     clippy::string_slice,
     reason = "what is drawn is known here"
 )]
+mod random_data;
+#[cfg(test)]
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::string_slice,
+    reason = "what is drawn is known here"
+)]
+mod random_expressions;
+#[cfg(test)]
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::string_slice,
+    reason = "what is drawn is known here"
+)]
 mod random_models;
+#[cfg(test)]
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::string_slice,
+    reason = "what is drawn is known here"
+)]
+mod random_statements;
 pub(crate) mod rules;
 #[cfg(test)]
 mod tests;

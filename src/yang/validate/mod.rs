@@ -37,6 +37,8 @@ mod random_models;
     reason = "what is drawn is known here"
 )]
 mod random_statements;
+#[cfg(test)]
+mod real_models;
 pub(crate) mod rules;
 #[cfg(test)]
 mod tests;

@@ -150,7 +150,11 @@ fn text_of(schema: &Schema, error: &DataError) -> String {
             let half = &non_unique[..non_unique.len() / 2];
             format!("unique {:?}", half.iter().map(nodes).collect::<Vec<_>>())
         }
-        DataErrorKind::OperationFailed => format!("failed: {}", error.message),
+        DataErrorKind::OperationFailed => {
+            // libyang's come in one line.
+            let words: Vec<&str> = error.message.split_whitespace().collect();
+            format!("failed: {}", words.join(" "))
+        }
         DataErrorKind::DataMissing => MISSING.to_owned(),
         other => format!("{other:?}"),
     };
@@ -198,13 +202,14 @@ fn outcome(schema: &Arc<Schema>, result: &Result<Tree, Vec<DataError>>) -> Outco
     }
 }
 
-#[derive(Default)]
-struct Counts {
-    models: u32,
-    valid: u32,
-    invalid: u32,
-    incremental: u32,
-    removed: u32,
+/// What happened in the steps.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) models: u32,
+    pub(super) valid: u32,
+    pub(super) invalid: u32,
+    pub(super) incremental: u32,
+    pub(super) removed: u32,
 }
 
 /// Random edits of one random model. False if libyang does not take the model.
@@ -217,6 +222,10 @@ fn run(seed: u64, counts: &mut Counts) -> bool {
         ..CompileOptions::default()
     };
     let Ok(schema) = compile(&options) else { return false };
+    if schema.top.is_empty() {
+        // A deviation or a feature took everything away.
+        return false;
+    }
     counts.models += 1;
     let texts: String = modules.into_iter().map(|(_, text)| text).collect();
     walk((&Arc::new(schema), &texts), (seed, STEPS_OF_A_MODEL), counts);
@@ -224,7 +233,11 @@ fn run(seed: u64, counts: &mut Counts) -> bool {
 }
 
 /// Random edits, of which those stay that give what is valid.
-fn walk((schema, texts): (&Arc<Schema>, &str), (seed, steps): (u64, u32), counts: &mut Counts) {
+pub(super) fn walk(
+    (schema, texts): (&Arc<Schema>, &str),
+    (seed, steps): (u64, u32),
+    counts: &mut Counts,
+) {
     let mut data = RandomData::new(schema, seed);
     let (mut running, mut known) = (Tree::empty(Seed(3)), Before::Unknown);
     let (mut after, mut edits) = nearly_valid(schema, &mut data);

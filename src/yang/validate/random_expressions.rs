@@ -66,8 +66,11 @@ impl Model {
         let keys = target.lists[list].unwrap_or(Keys::Number);
         let name = self.qualified(&target.way[list]);
         let key = format!("{}:k", &name[..1]);
+        // The string-value of an inner node is another to libyang.
+        let is_value = |t: &Target| t.way == way && (t.kind.is_leaf() || t.kind.is_leaf_list());
+        let is_value = self.targets.iter().any(is_value);
         let predicate = match keys {
-            _ if self.random.one_in(5) => format!("{name}[{key} = current()]"),
+            _ if is_value && self.random.one_in(3) => format!("{name}[{key} = current()]"),
             Keys::Number | Keys::NumberAndWord => {
                 format!("{name}[{key} = {}]", self.random.below(3))
             }

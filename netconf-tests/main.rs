@@ -38,6 +38,7 @@ mod rfc6241_operations;
 mod rfc6241_xpath;
 mod rfc6242_framing;
 mod rfc7950_errors;
+mod rfc7950_payloads;
 mod rfc8525_library;
 mod settings;
 mod ssh;

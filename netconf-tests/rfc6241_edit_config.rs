@@ -362,34 +362,6 @@ fn user_ordered_leaf_lists_and_keys_of_two_leafs() {
     ]);
 }
 
-/// RFC 7950, 8.3.1: insert where the system orders; insert without its anchor; nonsense.
-#[test]
-fn wrong_insert_attributes_are_refused() {
-    let agent = Agent::start();
-    let mut session = agent.session();
-    session.set_running(&with_prefixes("<hop><id>a</id></hop><order>a</order>"));
-    for (edit, tags) in [
-        ("<server yang:insert=\"first\"><name>s</name></server>", "unknown-attribute"),
-        ("<tag yang:insert=\"first\">s</tag>", "unknown-attribute"),
-        ("<top yang:insert=\"first\"><name>s</name></top>", "unknown-attribute"),
-        ("<hop yang:insert=\"middle\"><id>x</id></hop>", "bad-attribute"),
-        ("<hop yang:insert=\"after\"><id>x</id></hop>", "missing-attribute"),
-        ("<order yang:insert=\"before\">x</order>", "missing-attribute"),
-        ("<hop yang:insert=\"after\" yang:key=\"nonsense\"><id>x</id></hop>", "bad-attribute"),
-        (
-            "<hop yang:insert=\"after\" yang:key=\"[t:metric='1']\"><id>x</id></hop>",
-            "bad-attribute",
-        ),
-        ("<hop yang:insert=\"after\" yang:key=\"[none:id='a']\"><id>x</id></hop>", "bad-attribute"),
-        ("<hop nc:operation=\"destroy\"><id>x</id></hop>", "bad-attribute"),
-        ("<hop nc:insert=\"first\"><id>x</id></hop>", "unknown-attribute"),
-    ] {
-        let fault = session.edit("running", &with_prefixes(edit)).error();
-        assert!(tags.split(' ').any(|tag| tag == fault.tag), "{edit}: {fault}");
-    }
-    session.holds("running", &with_prefixes("<hop><id>a</id></hop><order>a</order>"));
-}
-
 /// RFC 7950, 7.9.4: nodes of one case remove those of the others.
 #[test]
 fn a_case_replaces_the_other_cases() {
@@ -423,14 +395,6 @@ fn a_case_replaces_the_other_cases() {
             Ok("<link><keepalive>2</keepalive></link>"),
         ),
     ]);
-    // 8.3.1: data of two cases in one request.
-    let agent = Agent::start();
-    let mut session = agent.session();
-    let both = with_prefixes("<link><tcp-port>1</tcp-port><udp-port>2</udp-port></link>");
-    for target in ["running", "candidate"] {
-        session.edit(target, &both).fails_with("bad-element");
-        session.holds(target, "");
-    }
 }
 
 /// 7.2: default-operation.
@@ -699,69 +663,4 @@ fn the_order_of_siblings_does_not_matter() {
     }
     results.dedup();
     assert_eq!(results.len(), 1, "{results:?}");
-}
-
-/// 7.2: state is not edited, and what the server does not know is named.
-#[test]
-fn what_cannot_be_configured_is_named() {
-    let agent = Agent::start();
-    let mut session = agent.session();
-    let top = |inner: &str| format!("<top xmlns=\"urn:quorate:test\">{inner}</top>");
-    for (edit, expected) in [
-        (top("<nowhere/>"), "unknown-element (bad-element=nowhere)"),
-        (
-            "<nowhere xmlns=\"urn:quorate:test\"/>".to_owned(),
-            "unknown-element (bad-element=nowhere)",
-        ),
-        (
-            top("<name xmlns=\"urn:none\">a</name>"),
-            "unknown-namespace (bad-element=name bad-namespace=urn:none)",
-        ),
-        (
-            "<top xmlns=\"urn:none\"/>".to_owned(),
-            "unknown-namespace (bad-element=top bad-namespace=urn:none)",
-        ),
-    ] {
-        for target in ["running", "candidate"] {
-            let fault = session.request(&edit_config(target, "", &edit)).error();
-            assert!(fault.is(expected), "{edit}: {fault}");
-        }
-    }
-    let state = with_prefixes("<state><uptime>1</uptime></state>");
-    for target in ["running", "candidate"] {
-        let fault = session.request(&edit_config(target, "", &state)).error();
-        let tags = ["invalid-value", "unknown-element", "bad-element", "operation-not-supported"];
-        assert!(tags.contains(&fault.tag.as_str()), "{fault}");
-    }
-    // if-feature is false, or a deviation took it away.
-    let hidden = with_prefixes("<top><hidden>x</hidden></top>");
-    session.edit("running", &hidden).fails_with("unknown-element");
-    session
-        .edit("running", "<old xmlns=\"urn:quorate:test:old\"><gone>x</gone></old>")
-        .fails_with("unknown-element");
-    session
-        .edit(
-            "running",
-            "<old xmlns=\"urn:quorate:test:old\"><first>x</first><value>1</value></old>",
-        )
-        .ok();
-}
-
-/// 7.2: one request with two entries of the same key, or one leaf twice.
-#[test]
-fn a_node_given_twice_is_refused() {
-    let agent = Agent::start();
-    let mut session = agent.session();
-    for edit in [
-        "<top><name>a</name><name>b</name></top>",
-        "<server><name>s</name><name>s</name></server>",
-        "<server><name>s</name><port>1</port></server><server><name>s</name><port>2</port></server>",
-        "<tag>a</tag><tag>a</tag>",
-        "<order>a</order><order>a</order>",
-    ] {
-        for target in ["running", "candidate"] {
-            session.edit(target, &with_prefixes(edit)).errors();
-            session.holds(target, "");
-        }
-    }
 }

@@ -3,6 +3,9 @@
 use super::xml::{BASE, Element};
 use std::fmt;
 
+/// The namespace of what RFC 7950, section 15, puts into `error-info`.
+const YANG: &str = "urn:ietf:params:xml:ns:yang:1";
+
 /// A `<rpc-reply>`.
 pub(crate) struct Reply {
     pub(crate) element: Element,
@@ -105,6 +108,12 @@ impl Fault {
             message,
             info: element.find("error-info").cloned(),
         };
+        element.find("error-path").into_iter().for_each(Element::is_instance_identifier);
+        fault
+            .info
+            .iter()
+            .flat_map(|info| info.all("non-unique"))
+            .for_each(Element::is_instance_identifier);
         assert_eq!(element.value("error-severity").as_deref(), Some("error"));
         assert!(!fault.message.is_empty(), "clients read the message: {}", element.canonical());
         fault.check_against_appendix_a();
@@ -179,8 +188,8 @@ impl fmt::Display for Fault {
                 parts.push(format!("{name}={value}"));
             }
         }
-        if info.find("missing-choice").is_some_and(|choice| choice.namespace.ends_with("yang:1")) {
-            parts.push(format!("missing-choice={}", info.child("missing-choice").text.trim()));
+        for own in info.children.iter().filter(|child| child.namespace == YANG) {
+            parts.push(format!("{}={}", own.name, own.canonical_text().replace('"', "'")));
         }
         write!(f, " ({})", parts.join(" "))
     }

@@ -198,6 +198,21 @@ impl Element {
         canonical
     }
 
+    /// Asserts that its text is an instance-identifier as XML has it: each name has a prefix, which is declared here
+    /// (RFC 7950, 9.13.2).
+    #[track_caller]
+    pub(crate) fn is_instance_identifier(&self) {
+        let text = self.text.as_str();
+        assert!(text.starts_with('/') && text.trim() == text, "{text:?}");
+        let outside_quotes: String = text.split(['\'', '"']).step_by(2).collect();
+        for name in outside_quotes.split(['/', '[', ']', '=']).filter(|name| !name.is_empty()) {
+            let prefix = name.split_once(':').map(|(prefix, _)| prefix);
+            let is_declared = prefix.is_some_and(|prefix| self.scope.contains_key(prefix));
+            let is_position = name == "." || name.bytes().all(|byte| byte.is_ascii_digit());
+            assert!(is_declared || is_position, "{name} of {text}: {:?}", self.scope);
+        }
+    }
+
     /// One line an element: siblings by name, in their order where they have the same name.
     pub(crate) fn canonical(&self) -> String {
         let mut text = String::new();

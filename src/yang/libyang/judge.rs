@@ -93,4 +93,14 @@ impl Schema {
         errors.truncate(VALIDATION_ERRORS_MAX);
         Err(if errors.is_empty() { general("libyang gave no reason") } else { errors })
     }
+
+    /// All nodes but keys of valid content, with what is there by default (RFC 6243, report-all), each as `path` or
+    /// `path = value`. Panics if it is not valid.
+    pub(crate) fn report_all(&self, xml: &[u8]) -> Vec<String> {
+        let mut tree = DataTree::empty(self.judge.context());
+        let text = CString::new(xml).unwrap_or_default();
+        let parsed = xml.iter().all(u8::is_ascii_whitespace) || tree.parse(&text);
+        assert!(parsed && tree.validate(), "valid content");
+        tree.lines()
+    }
 }

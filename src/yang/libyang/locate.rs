@@ -49,17 +49,30 @@ impl<'c> DataTree<'c> {
 
     /// Validates the tree; implicit nodes are added to it. False if it is invalid; the faults are in the context's
     /// list.
+    ///
+    /// Each module by itself: all at once, `when` conditions that are left over from one stop libyang at the next.
     pub(super) fn validate(&mut self) -> bool {
-        // SAFETY: the tree is owned and of this context; no difference is asked for.
-        let code = unsafe {
-            ffi::lyd_validate_all(
-                &raw mut self.root,
-                self.context.as_ptr(),
-                ffi::LYD_VALIDATE_NO_STATE | ffi::LYD_VALIDATE_MULTI_ERROR,
-                ptr::null_mut(),
-            )
-        };
-        code == ffi::LY_ERR::LY_SUCCESS
+        let (mut valid, mut index) = (true, 0);
+        loop {
+            // SAFETY: the context is valid; the index is where libyang keeps the place in its list.
+            let module =
+                unsafe { ffi::ly_ctx_get_module_iter(self.context.as_ptr(), &raw mut index) };
+            // SAFETY: null at the end, or a module of the context.
+            let Some(found) = (unsafe { module.as_ref() }) else { return valid };
+            if found.implemented == 0 {
+                continue;
+            }
+            // SAFETY: the tree is owned and of this context; no difference is asked for.
+            let code = unsafe {
+                ffi::lyd_validate_module(
+                    &raw mut self.root,
+                    module,
+                    ffi::LYD_VALIDATE_NO_STATE | ffi::LYD_VALIDATE_MULTI_ERROR,
+                    ptr::null_mut(),
+                )
+            };
+            valid &= code == ffi::LY_ERR::LY_SUCCESS;
+        }
     }
 
     /// Paths of the instances of the node at schema path `parent` (`/module:a/b`) that have fewer than `least`
@@ -93,6 +106,34 @@ impl<'c> DataTree<'c> {
             }
         }
         paths
+    }
+
+    /// All nodes but keys, each as `path` or `path = value`.
+    #[cfg(test)]
+    pub(super) fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut open: Vec<*const ffi::lyd_node> = vec![self.root];
+        while let Some(at) = open.pop() {
+            // SAFETY: null, or a node of the tree, which nothing changes meanwhile.
+            let Some(node) = (unsafe { at.as_ref() }) else { continue };
+            let path = self.path(at);
+            // SAFETY: a node of the tree has a schema node, because it was parsed strictly.
+            let kind = unsafe { (*node.schema).nodetype };
+            if matches!(u32::from(kind), ffi::LYS_LEAF | ffi::LYS_LEAFLIST) {
+                // SAFETY: instances of leafs and leaf-lists are such nodes; the text belongs to the value.
+                let value = unsafe {
+                    let term = &raw const (*at.cast::<ffi::lyd_node_term>()).value;
+                    ffi::lyd_value_get_canonical(self.context.as_ptr(), term)
+                };
+                lines.push(format!("{path} = {}", view::text(self.context, value)));
+            } else {
+                lines.push(path);
+            }
+            open.push(node.next);
+            // SAFETY: a node of the tree.
+            open.push(unsafe { ffi::lyd_child_no_keys(at) });
+        }
+        lines
     }
 
     fn schema_node(&self, path: &str) -> Option<*const ffi::lysc_node> {

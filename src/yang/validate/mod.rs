@@ -11,13 +11,6 @@ mod index;
 )]
 mod oracle;
 mod plan;
-#[cfg(test)]
-#[allow(
-    clippy::wildcard_enum_match_arm,
-    clippy::string_slice,
-    reason = "what is drawn is known here"
-)]
-mod random_models;
 pub(crate) mod rules;
 #[cfg(test)]
 mod tests;

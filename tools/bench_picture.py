@@ -5,14 +5,14 @@ from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 470, 320
 # Of the room of a panel, beside the diagram itself.
-LEFT, RIGHT, TOP, AXIS = 62, 20, 52, 46
+LEFT, RIGHT, TOP, AXIS = 62, 38, 52, 46
 LEGEND_LINE = 20
 # Nothing is outside of these: 0.1 ms to 100 s.
 MS_MIN, MS_MAX = 0.1, 100_000
 COLORS = {"Quorate": ("#0969da", "#1a7f37", "#8250df"), "yuma123": ("#bf8700",), "netopeer2": ("#cf222e",),
-          "clixon": ("#bc4c00",)}
+          "clixon": ("#bf3989",)}
 DARK = {"#0969da": "#58a6ff", "#1a7f37": "#56d364", "#8250df": "#bc8cff", "#bf8700": "#e3b341", "#cf222e": "#ff7b72",
-        "#bc4c00": "#f0883e"}
+        "#bf3989": "#f778ba"}
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2328; }
 .title { font-weight: 600; font-size: 15px; }

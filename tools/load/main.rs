@@ -6,14 +6,15 @@
 //! [--seconds N] [--port N] [--bytes N] [--from N] [--timeout-ms N] [--pids N,N…]` prints one JSON object. Times are
 //! milliseconds, sizes bytes. Changes of runs with another `--from` are others.
 //!
-//! Tasks: `fill-running`, `fill-candidate` (one edit-config with N entries), `get`, `get-some`, `get-xpath` (one entry by
-//! its key, leafs of it by a subtree filter, or it by an XPath filter), `all` (the whole list), `edit` (one entry of running), `commit` (one entry of the candidate, and commit), `connect` (from
-//! connect to close), `read`, `write` (operations a second in some sessions, and the processor time that the processes
-//! `--pids` take for them), `clear`, `floor` (what the machine does), `alone` (a reply of N bytes from a bare SSH server
-//! on port N, which is started for it and is the target), `trace` (see `trace.rs`).
+//! Tasks: `fill-running`, `fill-candidate` (one edit-config with N entries), `get`, `get-some`, `get-xpath` (one entry
+//! by its key, leafs of it by a subtree filter, or it by an XPath filter), `all` (the whole list), `edit` (one entry
+//! of running), `commit` (one entry of the candidate, and commit), `connect` (from connect to close), `read`, `write`
+//! (operations a second in some sessions, and the processor time that the processes `--pids` take for them), `clear`,
+//! `floor` (what the machine does), `alone` (a reply of N bytes from a bare SSH server on port N, which is started for
+//! it and is the target), `trace` (see `trace.rs`).
 //!
-//! With the module `bench-rules` (see `services.rs`): `fill-services`, `change-service`, `add-service`, `remove-server`,
-//! `remove-referred`, `validate`, and `print-services`, which prints the document.
+//! With the module `bench-rules` (see `services.rs`): `fill-services`, `change-service`, `add-service`,
+//! `remove-server`, `remove-referred`, `validate`, and `print-services`, which prints the document.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -150,25 +150,16 @@ fn damage_is_found_and_named() {
             1,
             &["! ", "snapshot-", "damaged"],
         ),
-        (
-            "no snapshot",
-            |data| remove(newest(data, "snapshot-")),
-            1,
-            &["! log-", "snapshot ends at 0"],
-        ),
+        ("no snapshot", |data| remove_all(data, "snapshot-"), 1, &["! log-", "snapshot ends at 0"]),
         (
             "no log",
-            |data| {
-                while let Some(log) = newest(data, "log-") {
-                    remove(Some(log));
-                }
-            },
+            |data| remove_all(data, "log-"),
             1,
             &["! there is a snapshot and no file of the log"],
         ),
         (
             "no identity",
-            |data| remove(newest(data, "identity")),
+            |data| remove_all(data, "identity"),
             1,
             &["! the file identity is missing"],
         ),
@@ -218,8 +209,11 @@ fn flip(file: &Path, place: &[u8]) {
     std::fs::write(file, bytes).expect("a file");
 }
 
-fn remove(file: Option<PathBuf>) {
-    std::fs::remove_file(file.expect("the file")).expect("removed");
+/// An earlier one may still be there.
+fn remove_all(data: &Path, prefix: &str) {
+    while let Some(file) = newest(data, prefix) {
+        std::fs::remove_file(file).expect("removed");
+    }
 }
 
 /// Models that the data do not fit: verification and start name the paths and the way out, nothing is lost, and with the

@@ -359,7 +359,10 @@ impl Agent {
     pub(crate) fn terminate(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         let mut process = self.process.take().expect("a running agent");
-        super::eventually("the agent ends after SIGTERM", || process.try_wait().expect("mine"))
+        let status =
+            super::eventually("the agent ends after SIGTERM", || process.try_wait().expect("mine"));
+        self.whole_log();
+        status
     }
 
     /// Starts it again on the same data.

@@ -186,6 +186,10 @@ impl Agent {
         self.candidate_follows(committed_candidate);
         self.facts.committed = self.facts.committed.saturating_add(1);
         self.facts.last_commit = Some(now.wall);
+        // Who leads next is ready to validate; who leads validates what comes after this.
+        if self.phase == Phase::Ready && self.head.state().is_none() {
+            self.follow_with_index();
+        }
         if self.phase == Phase::Ready {
             let (user, session) = author(body);
             let change = Proposed { before, after: self.state.shared.clone(), user, session };

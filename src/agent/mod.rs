@@ -52,6 +52,7 @@ use crate::raft::{
 use crate::replication::message::PeerMessage;
 use crate::replication::state::State;
 use crate::yang::schema::Schema;
+use crate::yang::validate::Index;
 use candidate::NodeCandidate;
 use divergence::{Claim, Divergence};
 use effects::{Effects, Persist};
@@ -168,6 +169,8 @@ pub(crate) struct Agent {
     /// A snapshot that has arrived and is to replace the state.
     incoming: Option<(SnapshotMeta, State)>,
     storage: StorageSpace,
+    /// Of the running configuration, or of one that it is to become: validation takes it from there.
+    index: Index,
     strain: Strain,
     view_is_stale: bool,
     sessions_changed: bool,
@@ -189,6 +192,7 @@ impl Agent {
             .may_commit()
             .then(|| NodeCandidate::new(state.revision, &state.shared));
         let participants = Participants::new(parameters.participants.clone());
+        let index = Index::empty(state.shared.seed);
         Self {
             parameters,
             node,
@@ -223,6 +227,7 @@ impl Agent {
             settled: None,
             incoming: None,
             storage: StorageSpace::Enough,
+            index,
             strain: Strain::new(),
             view_is_stale: true,
             sessions_changed: true,

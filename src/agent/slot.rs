@@ -360,8 +360,9 @@ impl Agent {
                 self.settle((before, *base), &edited.tree).map_err(|errors| messages(&errors))
             });
         match (amended, &mut self.leading.slots.open) {
-            (Ok(tree), Some(slot)) => {
+            (Ok((tree, index)), Some(slot)) => {
                 slot.evaluated.after = tree;
+                slot.evaluated.index = Some(index);
                 self.advance_slot(now);
             }
             (Err(reason), _) => {

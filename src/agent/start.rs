@@ -13,7 +13,7 @@ use crate::replication::message::Control;
 use crate::yang::error::DataError;
 use crate::yang::schema::Schema;
 use crate::yang::tree::Tree;
-use crate::yang::validate::{Before, settle};
+use crate::yang::validate::{Before, Index, settle};
 use std::sync::Arc;
 
 /// Misfits that the word of a node that does not start names; `quorate verify` names all.
@@ -34,8 +34,8 @@ pub(crate) fn unreadable(index: LogIndex, reason: &str) -> String {
 /// have another canonical form, or it is invalid. One line each, with the path; none if it is the same.
 pub(crate) fn misfits(schema: &Arc<Schema>, tree: &Tree) -> Vec<String> {
     let mut misfits = differences(schema, tree);
-    let nothing = Tree::empty(tree.seed);
-    if let Err(faults) = settle(schema, (&nothing, Before::Unknown), tree) {
+    let (nothing, index) = (Tree::empty(tree.seed), Index::empty(tree.seed));
+    if let Err(faults) = settle(schema, (&nothing, Before::Unknown, &index), tree) {
         misfits.extend(faults.iter().map(|fault| located(schema, fault)));
     }
     misfits
@@ -88,6 +88,7 @@ impl Agent {
     /// This node leads and has applied everything before: from here on it decides (PROTOCOL L1).
     pub(super) fn begin_to_lead(&mut self, now: Now) {
         self.head.begin(self.state.clone());
+        self.follow_with_index();
         self.begin_contacts(now);
         let schema_id = self.parameters.schema.schema_id;
         if self.state.schema_id != schema_id {
@@ -109,6 +110,11 @@ impl Agent {
         self.give_all(now);
         self.take_early_requests(now);
         self.duties(now);
+    }
+
+    /// The index is of the running configuration here.
+    pub(super) fn follow_with_index(&mut self) {
+        self.index = self.index.at(&self.parameters.schema, &self.state.shared);
     }
 
     /// Nothing is decided any more: the shell is told why, and ends.

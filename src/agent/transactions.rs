@@ -13,7 +13,7 @@ use crate::replication::entry::{Body, Decision};
 use crate::replication::state::{LockTarget, State};
 use crate::transaction::confirmed::{NotYours, Step, cancel_step, commit_step};
 use crate::yang::tree::{Tree, diff, encode_diff};
-use crate::yang::validate::{Before, settle};
+use crate::yang::validate::{Before, Index, settle};
 
 /// A change as it was evaluated on the head.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(super) struct Evaluated {
     pub(super) base: Revision,
     pub(super) before: Tree,
     pub(super) after: Tree,
+    /// Of `after`, where it was validated.
+    pub(super) index: Option<Index>,
     pub(super) step: Option<Step>,
 }
 
@@ -51,13 +53,18 @@ impl Agent {
         let step = admit(head, asked, change, self.parameters.rules)?;
         let (base, before) = (head.revision, head.shared.clone());
         let after = self.result_of(head, change)?;
-        let after = if change.undoes() { after } else { self.settle((&before, base), &after)? };
+        let (after, index) = if change.undoes() {
+            (after, None)
+        } else {
+            let (after, index) = self.settle((&before, base), &after)?;
+            (after, Some(index))
+        };
         let confirms = matches!(step, Some(Step::Confirm { .. }));
         let ends = change.undoes() || confirms && diff(&before, &after).is_empty();
         if self.storage == StorageSpace::Full && !ends && !asked.test_only {
             return Err(vec![fault::storage_full()]);
         }
-        Ok(Evaluated { base, before, after, step })
+        Ok(Evaluated { base, before, after, index, step })
     }
 
     /// What running becomes, before it is validated.
@@ -101,14 +108,15 @@ impl Agent {
         &self,
         (before, revision): (&Tree, Revision),
         after: &Tree,
-    ) -> Result<Tree, Vec<RpcError>> {
+    ) -> Result<(Tree, Index), Vec<RpcError>> {
         let known = if revision == Revision(0) { Before::Unknown } else { Before::Valid };
-        settle(&self.parameters.schema, (before, known), after).map_err(fault::of_data)
+        let before = (before, known, &self.index);
+        settle(&self.parameters.schema, before, after).map_err(fault::of_data)
     }
 
     /// Proposes what was evaluated, if it still stands on the head.
     pub(super) fn decide(&mut self, asked: &Asked, evaluated: Evaluated) -> Decided {
-        let Evaluated { base, before, after, step } = evaluated;
+        let Evaluated { base, before, after, index, step } = evaluated;
         let Some(head) = self.head.state() else { return Decided::Lost };
         if head.revision != base {
             return Decided::HeadMoved;
@@ -134,7 +142,12 @@ impl Agent {
         };
         let body = Body::Decision(Box::new(decision));
         match self.propose_knowing(body, Some(&after)) {
-            Ok(_) => Decided::Proposed,
+            Ok(_) => {
+                if let Some(index) = index {
+                    self.index = index;
+                }
+                Decided::Proposed
+            }
             Err(NotProposed::NoLeader) => Decided::Lost,
             Err(error) => {
                 tracing::warn!(%error, txid = %asked.txid(), "a change was not proposed");

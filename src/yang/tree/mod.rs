@@ -34,7 +34,7 @@ pub(crate) use container::{Child, ChildRef, Container};
 pub(crate) use decode::{TreeDecoder, decode_diff};
 pub(crate) use diff::{Change, Diff, EntriesChange, EntryChange, Existence, diff};
 pub(crate) use encode::{encode_diff, encode_tree};
-pub(crate) use entries::{Entries, Place};
+pub(crate) use entries::{Entries, EntriesBuilder, Place};
 pub(crate) use key::Key;
 pub(crate) use keypath::KeyPath;
 pub(crate) use names::{DataKind, NodeNames};

@@ -1,5 +1,6 @@
 //! Checks rules on their instances.
 
+use super::index::Index;
 use super::rules::{RuleId, RuleSet};
 use super::touched::Touched;
 use crate::base::limits::VALIDATION_ERRORS_MAX;
@@ -65,12 +66,12 @@ pub(super) struct Found {
 }
 
 /// The entries of a list that are checked for each `unique`, by the values of its leafs.
-pub(super) type Unique = BTreeMap<usize, BTreeMap<Vec<Text>, BTreeSet<Key>>>;
+pub(super) type Unique = BTreeMap<(RuleId, usize), BTreeMap<Vec<Text>, BTreeSet<Key>>>;
 
 /// Checks what is touched of a tree, in so many steps at most.
 pub(super) fn check(
     (schema, set): (&Schema, &RuleSet),
-    tree: &Tree,
+    (tree, index): (&Tree, &Index),
     touched: &Touched,
     steps: u64,
 ) -> Found {
@@ -80,7 +81,8 @@ pub(super) fn check(
     }
     let mut evaluation = Evaluation::new(schema, &tree.root, Defaults::OfConfiguration);
     evaluation.grant(steps);
-    let mut check = Check { schema, set, found: &mut found, is_over: false, uniques: Vec::new() };
+    let mut check =
+        Check { schema, set, index, found: &mut found, is_over: false, uniques: Vec::new() };
     let root = evaluation.root();
     let result = check.instance(&mut evaluation, (None, root), Selected::Some(&[]), Some(touched));
     if let Err(error) = result {
@@ -100,7 +102,9 @@ pub(super) enum Noted {
 
 pub(super) struct Check<'c, 'a> {
     pub(super) schema: &'a Schema,
-    set: &'a RuleSet,
+    pub(super) set: &'a RuleSet,
+    /// Of what is checked.
+    pub(super) index: &'a Index,
     pub(super) found: &'c mut Found,
     /// A limit is reached.
     pub(super) is_over: bool,
@@ -128,7 +132,7 @@ impl<'a> Check<'_, 'a> {
             (selected, _) => selected,
         };
         selected.within(self.set.own(id)).for_each(|rule| {
-            if let Some(rule) = self.set.rule(rule).filter(|_| !self.is_full()) {
+            if !self.is_full() {
                 self.rule(evaluation, node, rule);
             }
         });

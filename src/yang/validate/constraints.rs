@@ -1,7 +1,8 @@
 //! What each kind of rule says, and the error where it is broken (RFC 7950, 15).
 
 use super::check::{Check, Noted, Unique};
-use super::rules::{Rule, RuleKind};
+use super::plan::Plan;
+use super::rules::{RuleId, RuleKind, Rules};
 use crate::yang::error::{DataError, DataErrorKind};
 use crate::yang::path::{InstancePath, Selector};
 use crate::yang::path_text;
@@ -15,14 +16,15 @@ type Checked = Result<(), EvaluationError>;
 impl<'a> Check<'_, 'a> {
     /// Checks one rule on an instance of the node that it stands on. What cannot be checked within the limits is a
     /// fault, and the last one.
-    pub(super) fn rule(&mut self, evaluation: &mut Evaluation<'a>, node: Node, rule: &Rule) {
+    pub(super) fn rule(&mut self, evaluation: &mut Evaluation<'a>, node: Node, id: RuleId) {
+        let Some(rule) = self.set.rule(id) else { return };
         let (kind, at) = (rule.kind, rule.at);
         let checked = match (kind, at) {
             (RuleKind::Must(number), Some(id)) => self.must(evaluation, (id, node), number),
             (RuleKind::When, Some(id)) => self.when(evaluation, (id, node)),
-            (RuleKind::Reference(type_id), _) => self.reference(evaluation, node, type_id),
+            (RuleKind::Reference(type_id), _) => self.reference(evaluation, node, (id, type_id)),
             (RuleKind::Unique(number), Some(list)) => {
-                self.note_unique(evaluation, (list, node), number)
+                self.note_unique(evaluation, (list, node), (id, number))
             }
             (RuleKind::Mandatory(child), _) => self.mandatory(evaluation, node, child),
             (RuleKind::Elements(child), _) => self.elements(evaluation, node, child),
@@ -35,6 +37,10 @@ impl<'a> Check<'_, 'a> {
             self.report(at_inner(error, evaluation.path_of(node)));
             self.is_over = true;
         }
+    }
+
+    pub(super) fn plan(&self) -> &'a Plan {
+        &Rules::of(self.schema).plan
     }
 
     fn report(&mut self, error: DataError) {
@@ -79,10 +85,17 @@ impl<'a> Check<'_, 'a> {
         &mut self,
         evaluation: &mut Evaluation<'a>,
         node: Node,
-        type_id: TypeId,
+        (rule, type_id): (RuleId, TypeId),
     ) -> Checked {
-        if !evaluation.refers_to_something(node, type_id)? {
-            let value = evaluation.value(node).unwrap_or_default();
+        let value = evaluation.value(node).unwrap_or_default();
+        let is_there = match self.plan().target(rule) {
+            Some(target) => {
+                let from = evaluation.key_path_of(node).0;
+                self.index.has_target(self.schema, (rule, target), (&from, value))
+            }
+            None => evaluation.refers_to_something(node, type_id)?,
+        };
+        if !is_there {
             let error = if matches!(self.schema.type_facts(type_id), Type::Union(_)) {
                 let message = format!("\"{value}\" is a value of no member of the union");
                 DataError::new(DataErrorKind::InvalidValue, message)
@@ -197,13 +210,18 @@ impl<'a> Check<'_, 'a> {
         &mut self,
         evaluation: &mut Evaluation<'a>,
         (list, entry): (NodeId, Node),
-        number: usize,
+        (rule, number): (RuleId, usize),
     ) -> Checked {
         let values = self.unique_values(evaluation, (list, entry), number)?;
         if let (Some(values), Some(key)) = (values, evaluation.key(entry))
             && let Some(unique) = self.uniques.last_mut()
         {
-            unique.entry(number).or_default().entry(values).or_default().insert(key.clone());
+            unique
+                .entry((rule, number))
+                .or_default()
+                .entry(values)
+                .or_default()
+                .insert(key.clone());
         }
         Ok(())
     }
@@ -251,8 +269,11 @@ impl<'a> Check<'_, 'a> {
         (parent, list): (Node, NodeId),
         (mut unique, noted): (Unique, Noted),
     ) -> Checked {
-        for (number, entries) in &mut unique {
-            if noted == Noted::Some {
+        for ((rule, number), entries) in &mut unique {
+            if noted == Noted::All {
+            } else if self.plan().has_unique(*rule, list) {
+                self.add_indexed(evaluation, (parent, list), (*rule, *number), entries)?;
+            } else {
                 self.add_others(evaluation, (parent, list), *number, entries)?;
             }
             for keys in entries.values() {
@@ -269,7 +290,30 @@ impl<'a> Check<'_, 'a> {
         Ok(())
     }
 
-    /// Adds the entries of the list that have the values of others.
+    /// Adds the entries of the list that have the values of others, as the index has them.
+    fn add_indexed(
+        &self,
+        evaluation: &mut Evaluation<'a>,
+        (parent, list): (Node, NodeId),
+        (rule, number): (RuleId, usize),
+        entries: &mut BTreeMap<Vec<Text>, BTreeSet<Key>>,
+    ) -> Checked {
+        let place = evaluation.key_path_of(parent).0;
+        for (values, keys) in entries {
+            for key in self.index.entries_with(rule, &place, values) {
+                evaluation.entry(parent, (list, &key), &mut |evaluation, entry| {
+                    let found = self.unique_values(evaluation, (list, entry), number)?;
+                    if found.as_ref() == Some(values) {
+                        keys.insert(key.clone());
+                    }
+                    Ok(true)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Likewise, without an index.
     fn add_others(
         &self,
         evaluation: &mut Evaluation<'a>,

@@ -2,6 +2,7 @@
 
 mod check;
 mod constraints;
+mod index;
 #[cfg(test)]
 #[allow(
     clippy::wildcard_enum_match_arm,
@@ -9,6 +10,7 @@ mod constraints;
     reason = "what is drawn is known here"
 )]
 mod oracle;
+mod plan;
 #[cfg(test)]
 #[allow(
     clippy::wildcard_enum_match_arm,
@@ -22,6 +24,7 @@ mod tests;
 mod touched;
 
 use self::check::check;
+pub(crate) use self::index::Index;
 use self::rules::{RuleSet, Rules};
 use self::touched::Touched;
 use super::error::{DataError, DataErrorKind};
@@ -29,6 +32,7 @@ use super::path::InstancePath;
 use super::schema::{NodeId, NodeKind, Schema};
 use super::tree::{Child, ChildRef, Container, Diff, Key, Tree, diff};
 use crate::base::limits::{VALIDATION_ERRORS_MAX, VALIDATION_STEPS_MAX};
+use std::collections::BTreeSet;
 
 /// What is known of the tree before a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,10 +52,11 @@ pub(crate) enum Before {
 /// What is wrong, as RFC 7950 section 15 has it, in document order and up to `VALIDATION_ERRORS_MAX`. Never empty.
 pub(crate) fn settle(
     schema: &Schema,
-    (before, known): (&Tree, Before),
+    (before, known, index): (&Tree, Before, &Index),
     after: &Tree,
-) -> Result<Tree, Vec<DataError>> {
+) -> Result<(Tree, Index), Vec<DataError>> {
     let rules = Rules::of(schema);
+    let index = index.at(schema, before);
     let mut settled = after.clone();
     let mut faults = Vec::new();
     // Where a node is that is a fault: what is in it is not looked at.
@@ -59,7 +64,7 @@ pub(crate) fn settle(
     let mut difference = Lazy::default();
     for set in &rules.whens {
         let touched = difference.touched(schema, set, (before, known), &settled);
-        let found = check((schema, set), &settled, &touched, VALIDATION_STEPS_MAX);
+        let found = check((schema, set), (&settled, &index), &touched, VALIDATION_STEPS_MAX);
         faults.extend(found.errors);
         for (place, path) in found.out_of_when {
             if refused.len() >= VALIDATION_ERRORS_MAX {
@@ -74,13 +79,37 @@ pub(crate) fn settle(
             }
         }
     }
-    if faults.is_empty() {
-        let touched = difference.touched(schema, &rules.constraints, (before, known), &settled);
-        let set = &rules.constraints;
-        faults = check((schema, set), &settled, &touched, VALIDATION_STEPS_MAX).errors;
+    if !faults.is_empty() {
+        faults.truncate(VALIDATION_ERRORS_MAX);
+        return Err(faults);
     }
-    faults.truncate(VALIDATION_ERRORS_MAX);
-    if faults.is_empty() { Ok(settled) } else { Err(faults) }
+    let before = (before, known, &index);
+    let index =
+        check_constraints(schema, before, (&settled, &mut difference), VALIDATION_STEPS_MAX)?;
+    Ok((settled, index))
+}
+
+/// Checks what a change touches, in so many steps at most, and gives the index of what it leads to.
+fn check_constraints(
+    schema: &Schema,
+    (before, known, index): (&Tree, Before, &Index),
+    (after, difference): (&Tree, &mut Lazy),
+    steps: u64,
+) -> Result<Index, Vec<DataError>> {
+    let Rules { constraints: set, plan, .. } = Rules::of(schema);
+    let mut touched = difference.touched(schema, set, (before, known), after);
+    let (index, lost) = if plan.is_empty() {
+        (index.at(schema, after), BTreeSet::new())
+    } else {
+        index.moved(schema, after, difference.get(before, after))
+    };
+    for lost in lost {
+        for place in index.referrers(schema, lost) {
+            touched.add(&place, lost.rule);
+        }
+    }
+    let errors = check((schema, set), (after, &index), &touched, steps).errors;
+    if errors.is_empty() { Ok(index) } else { Err(errors) }
 }
 
 /// A difference that is worked out when it is first asked for.
@@ -98,8 +127,12 @@ impl Lazy {
         match known {
             _ if set.is_empty() => Touched::default(),
             Before::Unknown => Touched::everything(),
-            Before::Valid => set.touched(schema, self.0.get_or_insert_with(|| diff(before, after))),
+            Before::Valid => set.touched(schema, self.get(before, after)),
         }
+    }
+
+    fn get(&mut self, before: &Tree, after: &Tree) -> &Diff {
+        self.0.get_or_insert_with(|| diff(before, after))
     }
 }
 

@@ -10,8 +10,9 @@
 //! - defaults under a `when`, or in cases that are in use because of one: see `random_models`;
 //! - `mod`, of whose zeros libyang dies.
 
+use super::Before;
 use super::random_models::Model;
-use super::{Before, settle};
+use super::tests::settle_indexed;
 use crate::datastore::apply::apply_edit;
 use crate::netconf::document::read_fragment;
 use crate::yang::error::{DataError, DataErrorKind};
@@ -190,7 +191,7 @@ fn run(seed: u64, counts: &mut Counts) -> bool {
             }
         }
         let reference = outcome(&schema, &judged(&schema, &running, &after));
-        let whole = settle(&schema, (&running, Before::Unknown), &after);
+        let whole = settle_indexed(&schema, (&running, Before::Unknown), &after);
         let tell = || {
             let before = String::from_utf8(print_all(&schema, &running)).unwrap();
             format!("seed {seed}, step {step}\n{yang}\nbefore: {before}\nedits: {edits:#?}")
@@ -202,7 +203,7 @@ fn run(seed: u64, counts: &mut Counts) -> bool {
             tell()
         );
         if known == Before::Valid {
-            let some = settle(&schema, (&running, known), &after);
+            let some = settle_indexed(&schema, (&running, known), &after);
             let ours = outcome(&schema, &some);
             assert!(
                 is_as_judged(&ours, &reference),

@@ -1,5 +1,6 @@
 //! The constraints of a schema, each with the nodes that it reads.
 
+use super::plan::{Plan, has_default, leafrefs, plain};
 use crate::yang::schema::{ChoiceId, Node, NodeId, NodeKind, Schema, Type, TypeId};
 use crate::yang::xpath::Reads;
 use std::collections::BTreeMap;
@@ -11,6 +12,8 @@ pub(crate) struct Rules {
     /// What `when` says, in the order in which it is to be looked at: no set reads what a later one can remove.
     pub(super) whens: Vec<RuleSet>,
     pub(super) constraints: RuleSet,
+    /// What of the data is indexed for the constraints.
+    pub(super) plan: Plan,
 }
 
 /// A constraint, by number: an index of its set's `rules`.
@@ -104,7 +107,9 @@ impl Rules {
             let rule = |id| Rule { at: Some(id), kind: RuleKind::When };
             RuleSet::new(schema, nodes.into_iter().map(rule).collect())
         });
-        Self { whens: whens.collect(), constraints: RuleSet::new(schema, constraints) }
+        let (whens, constraints) = (whens.collect(), RuleSet::new(schema, constraints));
+        let plan = Plan::of(schema, &constraints);
+        Self { whens, constraints, plan }
     }
 
     /// What each constraint is of which it is not known what it reads. They are looked at with every change.
@@ -233,8 +238,10 @@ impl Rule {
                 let must = self.at.and_then(|at| schema.expressions().musts(at).get(number))?;
                 add(must.reads(schema, self.at)?);
             }
+            // What it refers to is indexed.
+            RuleKind::Reference(_) if plain(schema, self).is_some() => {}
             RuleKind::Reference(type_id) => {
-                for path in paths(schema, type_id)? {
+                for path in leafrefs(schema, type_id)? {
                     add(schema.expressions().leafref(path)?.reads(schema, self.at)?);
                 }
             }
@@ -264,18 +271,7 @@ impl Rule {
     fn cares(&self, schema: &Schema, reads: &BTreeMap<NodeId, Option<NodeId>>) -> Cares {
         let is_stored = |id: &NodeId| {
             let node = schema.node(*id);
-            let has_default = match &node.kind {
-                NodeKind::Leaf(leaf) => leaf.default.is_some(),
-                NodeKind::LeafList(leaf_list) => !leaf_list.defaults.is_empty(),
-                NodeKind::Container { .. }
-                | NodeKind::List(_)
-                | NodeKind::Anydata { .. }
-                | NodeKind::Anyxml { .. }
-                | NodeKind::Rpc { .. }
-                | NodeKind::Action { .. }
-                | NodeKind::Notification => false,
-            };
-            !has_default && node.cases.is_empty() && node.whens.is_empty()
+            !has_default(schema, *id) && node.cases.is_empty() && node.whens.is_empty()
         };
         match self.kind {
             RuleKind::Reference(_) if reads.keys().all(is_stored) => Cares::ForLoss,
@@ -299,34 +295,6 @@ impl Rule {
             }
             (kind, _) => format!("{kind:?} of {at}"),
         }
-    }
-}
-
-/// The leafrefs among the members of a type; `None` if an instance-identifier is there.
-fn paths(schema: &Schema, type_id: TypeId) -> Option<Vec<TypeId>> {
-    match schema.type_facts(type_id) {
-        Type::Leafref { require_instance: true, .. } => Some(vec![type_id]),
-        Type::InstanceIdentifier { require_instance: true } => None,
-        Type::Union(members) => {
-            let mut all = Vec::new();
-            for member in members {
-                all.append(&mut paths(schema, *member)?);
-            }
-            Some(all)
-        }
-        Type::Leafref { .. }
-        | Type::InstanceIdentifier { .. }
-        | Type::Boolean
-        | Type::Empty
-        | Type::Int { .. }
-        | Type::Uint { .. }
-        | Type::Decimal64 { .. }
-        | Type::String { .. }
-        | Type::Binary { .. }
-        | Type::Enumeration(_)
-        | Type::Bits(_)
-        | Type::Identityref(_)
-        | Type::Foreign { .. } => Some(Vec::new()),
     }
 }
 
@@ -376,6 +344,10 @@ impl RuleSet {
     /// There are none.
     pub(super) fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (RuleId, &Rule)> {
+        (0..).map(RuleId).zip(&self.rules)
     }
 
     pub(super) fn rule(&self, id: RuleId) -> Option<&Rule> {

@@ -3,14 +3,14 @@
 use super::check::check;
 use super::rules::Rules;
 use super::touched::Touched;
-use super::{Before, settle};
+use super::{Before, Index, Lazy, check_constraints, settle};
 use crate::base::limits::{AGENT_STACK_BYTES, DEPTH_MAX};
 use crate::yang::error::{DataError, DataErrorKind};
 use crate::yang::libyang::compile_for_test;
 use crate::yang::path_text;
 use crate::yang::print::print_all;
 use crate::yang::schema::Schema;
-use crate::yang::tree::{Seed, Tree, diff};
+use crate::yang::tree::{Seed, Tree};
 use std::sync::Arc;
 
 const MODEL: &str = r#"module w { yang-version 1.1; namespace "urn:w"; prefix w;
@@ -30,6 +30,19 @@ const MODEL: &str = r#"module w { yang-version 1.1; namespace "urn:w"; prefix w;
     leaf both { type string; must "../on" { error-message "switch it on"; error-app-tag off; } must "../a"; }
     }"#;
 
+/// `settle` with the index that belongs to `before`. What it leaves is that of the tree, whatever the way there.
+pub(super) fn settle_indexed(
+    schema: &Schema,
+    (before, known): (&Tree, Before),
+    after: &Tree,
+) -> Result<Tree, Vec<DataError>> {
+    let new = Index::empty(before.seed);
+    let before_that = (before, known, &new.at(schema, before));
+    let (tree, index) = settle(schema, before_that, after)?;
+    assert_eq!(index.rows_for_test(), new.at(schema, &tree).rows_for_test());
+    Ok(tree)
+}
+
 fn schema() -> Arc<Schema> {
     compile_for_test(&[("w", MODEL)])
 }
@@ -48,7 +61,8 @@ fn check_change(before: &str, after: &str, expected: Option<&str>) {
     let print = |tree: &Tree| String::from_utf8(print_all(&schema, tree)).unwrap();
     let expected = expected.map(|content| print(&tree(&schema, content)));
     for known in [Before::Valid, Before::Unknown] {
-        let settled = settle(&schema, (&tree(&schema, before), known), &tree(&schema, after));
+        let settled =
+            settle_indexed(&schema, (&tree(&schema, before), known), &tree(&schema, after));
         assert_eq!(settled.as_ref().ok().map(print), expected, "{known:?}: {settled:?}");
     }
 }
@@ -58,7 +72,7 @@ fn check_change(before: &str, after: &str, expected: Option<&str>) {
 fn check_faults(before: &str, after: &str, expected: &[(DataErrorKind, &str, &str, &str)]) {
     let schema = schema();
     let before = (&tree(&schema, before), Before::Valid);
-    let faults = settle(&schema, before, &tree(&schema, after)).err().unwrap_or_default();
+    let faults = settle_indexed(&schema, before, &tree(&schema, after)).err().unwrap_or_default();
     let show = |fault: &DataError| {
         let path = fault.path.as_ref().map(|path| path_text::print(&schema, path));
         let tag = fault.app_tag.clone().unwrap_or_default();
@@ -163,8 +177,8 @@ fn a_default_is_checked_when_it_takes_the_place_of_a_value() {
             crate::netconf::document::read_fragment("<cap xmlns='urn:s'>2</cap>", &schema).unwrap();
         let two = crate::datastore::apply::tree_of(&schema, Seed(1), &edit).unwrap();
         let none = Tree::empty(Seed(1));
-        assert!(settle(&schema, (&none, Before::Unknown), &two).is_ok());
-        let faults = settle(&schema, (&two, Before::Valid), &none).unwrap_err();
+        assert!(settle_indexed(&schema, (&none, Before::Unknown), &two).is_ok());
+        let faults = settle_indexed(&schema, (&two, Before::Valid), &none).unwrap_err();
         assert_eq!(faults.len(), 1, "{faults:?}");
     }
 }
@@ -187,42 +201,94 @@ fn an_expression_that_takes_too_long_is_a_fault_and_ends_the_check() {
     let edit = crate::netconf::document::read_fragment(&entries, &schema).unwrap();
     let tree = crate::datastore::apply::tree_of(&schema, Seed(1), &edit).unwrap();
     let set = &Rules::of(&schema).constraints;
-    let found = check((&schema, set), &tree, &Touched::everything(), 50_000);
+    let index = Index::empty(Seed(1));
+    let found = check((&schema, set), (&tree, &index), &Touched::everything(), 50_000);
     let messages: Vec<&str> = found.errors.iter().map(|error| error.message.as_str()).collect();
     let [message] = messages.as_slice() else { panic!("{messages:?}") };
     assert!(
         message.starts_with("must \"count(/e[k > current()/k]) >= 0\" of /s:e cannot be checked")
     );
-    assert!(check((&schema, set), &tree, &Touched::everything(), 5_000_000).errors.is_empty());
+    assert!(
+        check((&schema, set), (&tree, &index), &Touched::everything(), 5_000_000).errors.is_empty()
+    );
 }
 
 /// What is looked at does not grow with what is configured.
 #[test]
 fn a_change_of_one_entry_is_checked_in_one_entry() {
+    const ENTRIES: u16 = 500;
+    const STEPS: u64 = 60;
     let model = r#"module s { namespace "urn:s"; prefix s;
-        list e { key k; leaf k { type uint16; } leaf low { type uint8; must "not(. > ../high)"; }
-          leaf high { type uint8; must ". >= 1"; } leaf to { type leafref { path "/t/k"; } } }
-        list t { key k; leaf k { type uint16; } } }"#;
+        list e { key k; unique "box/name"; leaf k { type uint16; }
+          leaf low { type uint8; must "not(. > ../high)"; } leaf high { type uint8; must ". >= 1"; }
+          container box { leaf name { type uint16; } }
+          leaf by-key { type leafref { path "/t/k"; } } leaf by-value { type leafref { path "/t/v"; } } }
+        list t { key k; leaf k { type uint16; } leaf v { type uint16; } } }"#;
     let schema = compile_for_test(&[("s", model)]);
-    let tree = |high: u8, targets: u16| {
+    // The entry with this number is made otherwise.
+    let tree = |(other, text): (u16, &str), targets: std::ops::Range<u16>| {
         let entry = |k: u16| {
-            let high = if k == 100 { high } else { 9 };
-            format!("<e xmlns='urn:s'><k>{k}</k><low>3</low><high>{high}</high><to>{k}</to></e>")
+            let usual = format!(
+                "<low>3</low><high>9</high><box><name>{k}</name></box><by-key>{k}</by-key><by-value>{k}</by-value>"
+            );
+            let content = if k == other { text } else { &usual };
+            format!("<e xmlns='urn:s'><k>{k}</k>{content}</e>")
         };
-        let target = |k| format!("<t xmlns='urn:s'><k>{k}</k></t>");
-        let xml: String = (0..500).map(entry).chain((0..targets).map(target)).collect();
+        let target = |k| format!("<t xmlns='urn:s'><k>{k}</k><v>{k}</v></t>");
+        let xml: String = (0..ENTRIES).map(entry).chain(targets.map(target)).collect();
         let edit = crate::netconf::document::read_fragment(&xml, &schema).unwrap();
         crate::datastore::apply::tree_of(&schema, Seed(1), &edit).unwrap()
     };
-    let set = &Rules::of(&schema).constraints;
+    let before = tree((100, "<low>3</low>"), 0..ENTRIES);
+    let index = Index::empty(Seed(1)).at(&schema, &before);
     let errors = |after: &Tree| {
-        let touched = set.touched(&schema, &diff(&tree(9, 500), after));
-        check((&schema, set), after, &touched, 60).errors
+        let known = (&before, Before::Valid, &index);
+        let found = check_constraints(&schema, known, (after, &mut Lazy::default()), STEPS);
+        found.err().map_or(0, |errors| errors.len())
     };
-    assert_eq!(errors(&tree(5, 500)), []);
-    assert_eq!(errors(&tree(2, 500)).len(), 1);
-    // More targets cannot do harm.
-    assert_eq!(errors(&tree(9, 501)), []);
+    for (content, count) in [
+        ("<low>3</low><high>5</high>", 0),
+        ("<low>3</low><high>2</high>", 1),
+        ("<box><name>600</name></box>", 0),
+        ("<box><name>7</name></box>", 1),
+        ("<by-key>7</by-key><by-value>7</by-value>", 0),
+        ("<by-key>600</by-key>", 1),
+        ("<by-value>600</by-value>", 1),
+    ] {
+        assert_eq!(errors(&tree((100, content), 0..ENTRIES)), count, "{content}");
+    }
+    // More targets cannot do harm, nor can fewer that nobody refers to.
+    let usual = (100, "<low>3</low>");
+    assert_eq!(errors(&tree(usual, 0..ENTRIES + 1)), 0);
+    assert_eq!(errors(&tree((ENTRIES - 1, ""), 0..ENTRIES - 1)), 0);
+    // Both of the last one.
+    assert_eq!(errors(&tree(usual, 0..ENTRIES - 1)), 2);
+}
+
+/// A value that stands twice is there until both are gone, and in other entries it is another one.
+#[test]
+fn a_value_is_there_while_one_node_has_it() {
+    let model = r#"module s { namespace "urn:s"; prefix s; list net { key n; leaf n { type string; }
+        list t { key k; leaf k { type uint8; } leaf v { type string; } }
+        leaf-list to { type leafref { path "../t/v"; } } } }"#;
+    let schema = compile_for_test(&[("s", model)]);
+    let tree = |nets: &[(&str, &str)]| {
+        let net =
+            |(n, content): &(&str, &str)| format!("<net xmlns='urn:s'><n>{n}</n>{content}</net>");
+        let xml: String = nets.iter().map(net).collect();
+        let edit = crate::netconf::document::read_fragment(&xml, &schema).unwrap();
+        crate::datastore::apply::tree_of(&schema, Seed(1), &edit).unwrap()
+    };
+    let t = |k: u8| format!("<t><k>{k}</k><v>x</v></t>");
+    let (one, two, none) = (t(1) + "<to>x</to>", t(1) + &t(2) + "<to>x</to>", "<to>x</to>");
+    let both = tree(&[("a", &two), ("b", &one)]);
+    let faults = |after: &Tree| {
+        settle_indexed(&schema, (&both, Before::Valid), after).err().map_or(0, |f| f.len())
+    };
+    assert_eq!(faults(&tree(&[("a", &one), ("b", &one)])), 0);
+    assert_eq!(faults(&tree(&[("a", none), ("b", &one)])), 1);
+    assert_eq!(faults(&tree(&[("a", none), ("b", none)])), 2);
+    assert_eq!(faults(&tree(&[("b", &one)])), 0);
 }
 
 #[test]
@@ -253,7 +319,7 @@ fn models_as_deep_as_data_may_be_are_checked_on_the_stack_that_there_is() {
         let empty = Tree::empty(Seed(1));
         for (before, after) in [(&empty, &tree), (&tree, &empty)] {
             for known in [Before::Valid, Before::Unknown] {
-                assert!(settle(&schema, (before, known), after).is_ok());
+                assert!(settle_indexed(&schema, (before, known), after).is_ok());
             }
         }
     });

@@ -26,6 +26,22 @@ impl Touched {
         !self.all && self.rules.is_empty() && self.inner.is_empty()
     }
 
+    /// Another rule is to be checked at `place`.
+    pub(super) fn add(&mut self, place: &[(NodeId, Option<Key>)], rule: RuleId) {
+        let Some(((node, key), below)) = place.split_first() else {
+            self.rules.insert(rule);
+            return;
+        };
+        let all = (*node, None);
+        match key {
+            // What is said of all entries is not said again of one.
+            Some(_) if self.inner.contains_key(&all) => {
+                self.inner.entry(all).or_default().rules.insert(rule);
+            }
+            _ => self.inner.entry((*node, key.clone())).or_default().add(below, rule),
+        }
+    }
+
     fn put(&mut self, node: NodeId, key: Option<&Key>, what: Self) {
         if !what.is_empty() {
             self.inner.insert((node, key.cloned()), what);

@@ -3,7 +3,7 @@
 use super::ast::{Axis, Comparison, Compiled, Expr, Function, Path, Predicate, Start, Step, Test};
 use super::{Names, Prefixes, SyntaxError, Unprefixed};
 use crate::yang::schema::{ChoiceId, ModuleId, NodeId, PrefixMap, Schema, Type, TypeId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Parsed expressions of a schema's models.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub(crate) struct Expressions {
     musts: BTreeMap<NodeId, Vec<Compiled>>,
     /// What leads from a leafref to the leafs with its value.
     leafrefs: BTreeMap<TypeId, Compiled>,
+    /// Those whose paths have no predicates.
+    plain_leafrefs: BTreeSet<TypeId>,
     /// Expressions that the compiler takes and that go beyond a limit here.
     refused: Vec<(Box<str>, SyntaxError)>,
 }
@@ -38,6 +40,11 @@ impl Expressions {
     /// From a leaf of this type to those that it refers to.
     pub(crate) fn leafref(&self, type_id: TypeId) -> Option<&Compiled> {
         self.leafrefs.get(&type_id)
+    }
+
+    /// The path of a leafref has no predicates.
+    pub(crate) fn is_plain_leafref(&self, type_id: TypeId) -> bool {
+        self.plain_leafrefs.contains(&type_id)
     }
 
     /// The expressions that cannot be evaluated. A schema that has some is not to be served.
@@ -77,6 +84,10 @@ impl Expressions {
             if let Type::Leafref { path, module, prefixes, .. } = facts
                 && let Some(path) = all.parse(schema, (&**path, *module, prefixes))
             {
+                let is_plain = |path: &Path| path.steps.iter().all(|s| s.predicates.is_empty());
+                if matches!(&path.root, Expr::Path(path) if is_plain(path)) {
+                    all.plain_leafrefs.insert(TypeId(number));
+                }
                 all.leafrefs.insert(TypeId(number), equal_to_current(path));
             }
         }

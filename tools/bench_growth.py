@@ -8,7 +8,7 @@ from bench_picture import Series, picture
 from bench_rows import Failed, Rows
 
 # All sizes are measured one after the other, and that some times, so that they meet the same machine.
-ROUNDS = 3
+ROUNDS = 7
 # More repetitions than this tell nothing more of a median of medians.
 REPS_MAX = 100
 # What the most entries may take of what the least do.
@@ -67,7 +67,7 @@ def in_turns(bench, targets, task, name):
 def ratio_row(bench, points, name):
     """What the most entries take of what the least do."""
     least, most = min(points), max(points)
-    bench.row(most, f"{name}, against {least:,} entries", points[most] / points[least], "times", RATIO_MAX,
+    bench.row(most, f"{name}, against {least:,}", points[most] / points[least], "times", RATIO_MAX,
               note=f"{points[most]:.2f} and {points[least]:.2f} ms")
 
 
@@ -176,6 +176,6 @@ class GrowthBench(Rows):
 
 
 def duration(ms):
-    """With two digits that count."""
+    """With two digits that count, or three of what has more before the point."""
     value, unit = (ms, "ms") if ms < 1000 else (ms / 1000, "s")
-    return f"{value:.2f} {unit}" if value < 1 else f"{value:.1f} {unit}" if value < 100 else f"{value:,.0f} {unit}"
+    return f"{value:#.2g} {unit}" if value < 10 else f"{value:.3g} {unit}"

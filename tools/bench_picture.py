@@ -3,12 +3,12 @@ import math
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT = 470, 320
+WIDTH, HEIGHT = 470, 350
 # Of the room of a panel, beside the diagram itself.
 LEFT, RIGHT, TOP, AXIS = 62, 38, 52, 46
 LEGEND_LINE = 20
-# Nothing is outside of these: 0.1 ms to 100 s.
-MS_MIN, MS_MAX = 0.1, 100_000
+# Nothing is outside of these: 10 us to 100 s.
+MS_MIN, MS_MAX = 0.01, 100_000
 COLORS = {"Quorate": ("#0969da", "#1a7f37", "#8250df"), "yuma123": ("#bf8700",), "netopeer2": ("#cf222e",),
           "clixon": ("#bf3989",)}
 DARK = {"#0969da": "#58a6ff", "#1a7f37": "#56d364", "#8250df": "#bc8cff", "#bf8700": "#e3b341", "#cf222e": "#ff7b72",

@@ -97,12 +97,12 @@ def free_port():
 
 
 def print_header():
-    print(f"{'entries':>8}  {'what':<52} {'measured':>11} {'unit':<5} {'budget':>9} {'ratio':>6}  note")
+    print(f"{'entries':>8}  {'what':<58} {'measured':>11} {'unit':<5} {'budget':>9} {'ratio':>6}  note")
 
 
 def print_row(row):
     def number(value):
         return "" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-    print(f"{row['entries'] or '':>8}  {row['what']:<52} {number(row['measured']):>11} {row['unit']:<5} "
+    print(f"{row['entries'] or '':>8}  {row['what']:<58} {number(row['measured']):>11} {row['unit']:<5} "
           f"{number(row['budget']):>9} {row['ratio'] if row['ratio'] is not None else '':>6}  {row['note']}",
           flush=True)

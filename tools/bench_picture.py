@@ -5,7 +5,7 @@ from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 470, 350
 # Of the room of a panel, beside the diagram itself.
-LEFT, RIGHT, TOP, AXIS = 62, 38, 52, 46
+LEFT, RIGHT, TOP, AXIS = 66, 38, 52, 46
 LEGEND_LINE = 20
 # Nothing is outside of these: 10 us to 100 s.
 MS_MIN, MS_MAX = 0.01, 100_000

@@ -66,6 +66,8 @@ def in_turns(bench, targets, task, name):
 
 def ratio_row(bench, points, name):
     """What the most entries take of what the least do."""
+    if len(points) < 2:
+        return
     least, most = min(points), max(points)
     bench.row(most, f"{name}, against {least:,}", points[most] / points[least], "times", RATIO_MAX,
               note=f"{points[most]:.2f} and {points[least]:.2f} ms")
@@ -78,41 +80,44 @@ class GrowthBench(Rows):
         super().__init__(options)
         # Milliseconds by number of entries, of each system and task.
         self.points = {}
+        # The agents that are loaded, by number of entries.
+        self.targets = {}
 
     def run(self):
-        agents = {}
+        agents = {entries: Agent(self.options.agent, self.options.work / f"agent-{entries}")
+                  for entries in self.options.entries}
         try:
-            for entries in self.options.entries:
-                agents[entries] = self.filled(entries)
+            for entries, agent in agents.items():
+                self.attempt(entries, "load", lambda: self.fill(agent, entries))
             for write in WRITES:
-                self.attempt(None, write.name, lambda: self.curve(write, agents))
+                self.attempt(None, write.name, lambda: self.curve(write))
         finally:
             for agent in agents.values():
                 agent.stop()
         self.yuma123()
         self.raw["growth"] = {" ".join(name): points for name, points in self.points.items()}
-        place = self.options.work.parent if self.options.quick else ROOT / "tools"
+        # A picture of less does not replace the one of README.md.
+        is_whole = not self.options.quick and all(row["measured"] is not None for row in self.rows)
+        place = ROOT / "tools" if is_whole else self.options.work.parent
         (place / "growth.svg").write_text(picture(self.panels()))
         self.say(f"\nThe picture is {place / 'growth.svg'}. The table:\n\n{self.table()}")
 
-    def filled(self, entries):
-        """An agent with so many entries in both lists."""
-        agent = Agent(self.options.agent, self.options.work / f"agent-{entries}")
+    def fill(self, agent, entries):
+        """So many entries in both lists."""
         agent.start()
         agent.wait()
         self.load(agent.target, "fill-running", entries=entries)
         self.load(agent.target, "fill-services", entries=entries, reps=REPS_MAX)
-        return agent
+        self.targets[entries] = agent.target
 
-    def curve(self, write, agents):
+    def curve(self, write):
         """The rows of a write: each size, and the last against the first."""
         self.set_fdatasync(self.load([], "floor", reps=200)["fdatasync_p50"])
-        points = in_turns(self, {entries: agent.target for entries, agent in agents.items()}, write.task, write.name)
+        points = in_turns(self, self.targets, write.task, write.name)
         for entries, p50 in points.items():
             budget = self.allowed_ms(0.2 if write.kind == "commit" else 0)
             self.row(entries, f"{write.name}, p50", p50, "ms", budget, note=self.busy)
-        if len(points) > 1:
-            ratio_row(self, points, write.name)
+        ratio_row(self, points, write.name)
         self.points["Quorate", write.task] = points
 
     def yuma123(self):

@@ -5,7 +5,8 @@ import subprocess
 import tempfile
 import time
 
-from bench_members import EtcdMembers, Nodes, etcd_program
+from bench_members import EtcdMembers, Nodes
+from bench_peers import program
 from bench_rows import Failed, Rows
 
 CLIENTS = (1, 8, 32, 128)
@@ -76,11 +77,10 @@ class ClusterBench(Rows):
 
     def run(self):
         """Everything, with clusters of our own."""
-        program = etcd_program(self.options.work)
-        if program:
-            self.etcd = EtcdMembers(program, self.options.work)
-            version = subprocess.run([str(program), "--version"], capture_output=True, text=True, timeout=60).stdout
-            self.say(f"{version.splitlines()[0]}, defaults, loaded over gRPC, its own protocol, one connection a client")
+        etcd = program("etcd", self.options.work)
+        if etcd:
+            self.etcd = EtcdMembers(etcd.path, self.options.work)
+            self.say(f"{etcd.version()}, defaults, loaded over gRPC, its own protocol, one connection a client")
         else:
             self.say("no etcd: it is neither installed nor to be had as Debian's etcd-server. Its rows are left out, and "
                      "the budgets that it gives")
@@ -109,10 +109,6 @@ class ClusterBench(Rows):
         finally:
             for system in (*systems, self.voting):
                 self.stop(system)
-
-    def say(self, line):
-        if not self.options.quiet:
-            print(line, flush=True)
 
     @staticmethod
     def stop(system):

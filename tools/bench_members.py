@@ -2,9 +2,10 @@
 import json
 import os
 import pathlib
+import pwd
 import re
-import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -28,12 +29,12 @@ class Process:
         self.directory, self.process, self.log = directory, None, directory / "log"
         directory.mkdir(exist_ok=True)
 
-    def spawn(self, command):
-        """Starts the process and returns at once."""
+    def spawn(self, command, settings=None):
+        """Starts the process and returns at once. `settings` of its environment are beside what is there."""
         environment = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log, env=environment)
+            self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, env={**environment, **(settings or {})}, cwd=self.directory)
 
     def wait_until(self, what, condition):
         """Waits for a condition, as long as the process lives."""
@@ -57,6 +58,47 @@ class Process:
             self.process.kill()
             self.process.wait()
         self.process = None
+
+
+class Agent(Process):
+    """An agent that is alone, with the bench models."""
+
+    def __init__(self, program, directory, ssh_port=None):
+        super().__init__(directory)
+        self.program, self.ssh_port = program, ssh_port
+        # The path of a socket has room for some 100 bytes: it does not lie beside the data.
+        self.sockets = tempfile.TemporaryDirectory(prefix="quorate-bench-")
+        self.socket = pathlib.Path(self.sockets.name) / "s"
+        self.target = ["--unix", str(self.socket)]
+
+    def write_configuration(self, key):
+        public = key.with_suffix(".pub").read_text().strip()
+        user = pwd.getpwuid(os.getuid()).pw_name
+        (self.directory / "quorate.toml").write_text(
+            f'[[users]]\nname = "{user}"\nauthorized-keys = ["{public}"]\n')
+
+    def start(self):
+        """Starts the process and returns at once."""
+        ssh = f"127.0.0.1:{self.ssh_port}" if self.ssh_port else "off"
+        configuration = self.directory / "quorate.toml"
+        self.spawn([self.program, "run", *(["--config", configuration] if configuration.exists() else []),
+                    "--data-dir", self.directory / "data", "--yang-dir", ROOT / "netconf-tests/yang",
+                    "--yang-dir", ROOT / "yang/standard", "--module", "bench-routes", "--module", "bench-rules",
+                    "--ssh", ssh, "--unix", self.socket])
+
+    def wait(self):
+        """Waits until it listens."""
+        def listens():
+            with socket.socket(socket.AF_UNIX) as probe:
+                return probe.connect_ex(str(self.socket)) == 0
+        self.wait_until("listening", listens)
+
+    def memory(self, field):
+        """VmRSS or VmHWM in bytes."""
+        for line in open(f"/proc/{self.process.pid}/status"):
+            if line.startswith(field + ":"):
+                return int(line.split()[1]) * 1024
+        raise Failed(f"no {field}")
 
 
 class Node(Process):
@@ -247,22 +289,3 @@ def agreed_leader(members, but=None, named=None):
             return told.pop()
         time.sleep(POLL_S)
     raise Failed("no leader in time")
-
-
-def etcd_program(directory):
-    """etcd's program: an installed one, or Debian's, unpacked in the directory; None if there is neither.
-
-    It is not installed: that would start a server.
-    """
-    installed = shutil.which("etcd")
-    if installed:
-        return installed
-    if not shutil.which("apt-get"):
-        return None
-    commands = ["apt-get download -qq etcd-server || (apt-get update -qq && apt-get download -qq etcd-server)",
-                "dpkg-deb --extract etcd-server_*.deb etcd-server"]
-    for command in commands:
-        done = subprocess.run(command, shell=True, cwd=directory, capture_output=True, timeout=600)
-        if done.returncode != 0:
-            return None
-    return directory / "etcd-server/usr/bin/etcd"

@@ -20,17 +20,18 @@ class Rows:
         self.options = options
         self.rows, self.raw = [], {}
         self.fdatasync_ms, self.busy = None, ""
+        # So many changes were made: the next ones are to differ.
+        self.changes = 0
 
-    def load(self, target, task, **settings):
+    def load(self, target, task, patience_s=TASK_TIMEOUT_S, **settings):
         """Runs the load generator for one task."""
         command = [str(self.options.load), *target, task]
         for name, value in settings.items():
             command += [f"--{name}", str(value)]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=TASK_TIMEOUT_S,
-                                  cwd=self.options.work)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=patience_s, cwd=self.options.work)
         except subprocess.TimeoutExpired:
-            raise Failed(f"{task} took more than {TASK_TIMEOUT_S} s") from None
+            raise Failed(f"{task} took more than {patience_s} s") from None
         if done.returncode != 0:
             raise Failed(f"{task}: {done.stderr.strip()[-500:]}")
         return json.loads(done.stdout)
@@ -50,9 +51,21 @@ class Rows:
         try:
             measure()
         except (Failed, OSError, ValueError, subprocess.SubprocessError) as error:
-            self.rows.append({"entries": entries, "what": name, "measured": None, "unit": "", "budget": None,
-                              "ratio": None, "note": f"FAILED: {error}"})
-            print_row(self.rows[-1])
+            self.failed(entries, name, error)
+
+    def failed(self, entries, name, error):
+        """A row of what could not be measured: the exit status tells of it."""
+        self.rows.append({"entries": entries, "what": name, "measured": None, "unit": "", "budget": None,
+                          "ratio": None, "note": f"FAILED: {error}"})
+        print_row(self.rows[-1])
+
+    def allowed_ms(self, more_ms=0.0):
+        """What a durable write may take: 0.2 ms and `more_ms` beside the disk. None if the disk's part is not known."""
+        return 2 * self.fdatasync_ms + 0.2 + more_ms if self.fdatasync_ms else None
+
+    def say(self, line):
+        if not self.options.quiet:
+            print(line, flush=True)
 
     def floor(self):
         """What the machine does, in the directory that the agent writes to."""
@@ -84,12 +97,12 @@ def free_port():
 
 
 def print_header():
-    print(f"{'entries':>8}  {'what':<52} {'measured':>11} {'unit':<5} {'budget':>9} {'ratio':>6}  note")
+    print(f"{'entries':>8}  {'what':<58} {'measured':>11} {'unit':<5} {'budget':>9} {'ratio':>6}  note")
 
 
 def print_row(row):
     def number(value):
         return "" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-    print(f"{row['entries'] or '':>8}  {row['what']:<52} {number(row['measured']):>11} {row['unit']:<5} "
+    print(f"{row['entries'] or '':>8}  {row['what']:<58} {number(row['measured']):>11} {row['unit']:<5} "
           f"{number(row['budget']):>9} {row['ratio'] if row['ratio'] is not None else '':>6}  {row['note']}",
           flush=True)

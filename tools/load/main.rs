@@ -3,14 +3,18 @@
 //! of gRPC there is as much as a put needs), so that the server's dominates what is measured.
 //!
 //! `load (--unix PATH | --exec COMMAND | --etcd ADDRESS:PORT)… [--wait] TASK [--entries N] [--reps N] [--sessions N]
-//! [--seconds N] [--port N] [--bytes N] [--timeout-ms N] [--pids N,N…]` prints one JSON object. Times are
-//! milliseconds, sizes bytes.
+//! [--seconds N] [--port N] [--bytes N] [--from N] [--timeout-ms N] [--pids N,N…]` prints one JSON object. Times are
+//! milliseconds, sizes bytes. Changes of runs with another `--from` are others.
 //!
-//! Tasks: `fill-running`, `fill-candidate` (one edit-config with N entries), `get` (one entry by its key), `all` (the
-//! whole list), `edit` (one entry of running), `commit` (one entry of the candidate, and commit), `connect` (from
-//! connect to close), `read`, `write` (operations a second in some sessions, and the processor time that the processes
-//! `--pids` take for them), `clear`, `floor` (what the machine does), `alone` (a reply of N bytes from a bare SSH server
-//! on port N, which is started for it and is the target), `trace` (see `trace.rs`).
+//! Tasks: `fill-running`, `fill-candidate` (one edit-config with N entries), `get`, `get-some`, `get-xpath` (one entry
+//! by its key, leafs of it by a subtree filter, or it by an XPath filter), `all` (the whole list), `edit` (one entry
+//! of running), `commit` (one entry of the candidate, and commit), `connect` (from connect to close), `read`, `write`
+//! (operations a second in some sessions, and the processor time that the processes `--pids` take for them), `clear`,
+//! `floor` (what the machine does), `alone` (a reply of N bytes from a bare SSH server on port N, which is started for
+//! it and is the target), `trace` (see `trace.rs`).
+//!
+//! With the module `bench-rules` (see `services.rs`): `fill-services`, `change-service`, `add-service`,
+//! `remove-server`, `remove-referred`, `validate`, and `print-services`, which prints the document.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -26,6 +30,7 @@
 mod etcd;
 mod floor;
 mod russh_alone;
+mod services;
 mod session;
 mod tasks;
 mod throughput;
@@ -48,6 +53,8 @@ struct Options {
     seconds: f64,
     port: u16,
     bytes: usize,
+    /// The number of the first change.
+    from: usize,
     /// How long an answer may take; no limit if there is none.
     timeout: Option<Duration>,
     /// Processes whose work is counted.
@@ -65,7 +72,9 @@ fn main() {
     let result = match options.task.as_str() {
         "fill-running" => tasks::fill(&options, "running"),
         "fill-candidate" => tasks::fill(&options, "candidate"),
-        "get" => tasks::get(&options),
+        "get" => tasks::get(&options, session::get_one),
+        "get-some" => tasks::get(&options, session::get_some),
+        "get-xpath" => tasks::get(&options, session::get_by_xpath),
         "all" => tasks::all(&options),
         "edit" => tasks::edit_one(&options),
         "commit" => tasks::commit_one(&options),
@@ -76,6 +85,13 @@ fn main() {
         "floor" => floor::floor(&options),
         "alone" => tasks::alone(&options),
         "trace" => return trace::trace(&options),
+        "fill-services" => services::fill(&options),
+        "change-service" => services::change(&options),
+        "add-service" => services::add(&options),
+        "remove-server" => services::remove(&options),
+        "remove-referred" => services::remove_referred(&options),
+        "validate" => services::validate(&options),
+        "print-services" => return services::print(&options),
         other => panic!("no task {other}"),
     };
     let fields: Vec<String> =
@@ -94,6 +110,7 @@ fn options() -> Options {
         seconds: 3.0,
         port: 0,
         bytes: 0,
+        from: 0,
         timeout: None,
         pids: Vec::new(),
     };
@@ -111,6 +128,7 @@ fn options() -> Options {
             "--seconds" => options.seconds = value().parse().expect("a number"),
             "--port" => options.port = value().parse().expect("a port"),
             "--bytes" => options.bytes = value().parse().expect("a number"),
+            "--from" => options.from = value().parse().expect("a number"),
             "--timeout-ms" => {
                 options.timeout = Some(Duration::from_millis(value().parse().expect("a number")));
             }

@@ -232,16 +232,34 @@ pub(crate) fn entry(number: usize, metric: usize) -> String {
 }
 
 pub(crate) fn edit(target: &str, routes: &str) -> String {
+    edit_config(target, &format!("<routes xmlns=\"{NS}\">{routes}</routes>"))
+}
+
+pub(crate) fn edit_config(target: &str, config: &str) -> String {
+    format!("<edit-config><target><{target}/></target><config>{config}</config></edit-config>")
+}
+
+/// By its key.
+pub(crate) fn get_one(number: usize) -> String {
+    get_subtree(&format!("<id>{number:07}</id>"))
+}
+
+/// Two leafs of what has a key.
+pub(crate) fn get_some(number: usize) -> String {
+    get_subtree(&format!("<id>{number:07}</id><next-hop/><metric/>"))
+}
+
+fn get_subtree(route: &str) -> String {
     format!(
-        "<edit-config><target><{target}/></target><config><routes xmlns=\"{NS}\">{routes}</routes>\
-         </config></edit-config>"
+        "<get-config><source><running/></source><filter type=\"subtree\"><routes xmlns=\"{NS}\">\
+         <route>{route}</route></routes></filter></get-config>"
     )
 }
 
-pub(crate) fn get_one(number: usize) -> String {
+pub(crate) fn get_by_xpath(number: usize) -> String {
     format!(
-        "<get-config><source><running/></source><filter type=\"subtree\"><routes xmlns=\"{NS}\">\
-         <route><id>{number:07}</id></route></routes></filter></get-config>"
+        "<get-config><source><running/></source><filter type=\"xpath\" xmlns:br=\"{NS}\" \
+         select=\"/br:routes/br:route[br:id='{number:07}']\"/></get-config>"
     )
 }
 

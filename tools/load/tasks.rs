@@ -1,6 +1,6 @@
 //! Tasks of one NETCONF session: what single operations take.
 
-use crate::session::{NS, Session, edit, entry, get_one, hello, spread};
+use crate::session::{NS, Session, edit, entry, hello, spread};
 use crate::times::{Numbers, milliseconds, timed};
 use crate::{Options, russh_alone};
 use std::time::Instant;
@@ -24,11 +24,12 @@ pub(crate) fn fill(options: &Options, target: &str) -> Numbers {
     ]
 }
 
-pub(crate) fn get(options: &Options) -> Numbers {
+/// One entry, by an operation with its number.
+pub(crate) fn get(options: &Options, operation: fn(usize) -> String) -> Numbers {
     let mut session = Session::open(options);
     timed(options.reps, |rep| {
         let number = spread(options.entries, rep);
-        session.rpc(&get_one(number));
+        session.rpc(&operation(number));
         assert!(session.says(&format!(">{number:07}<")), "{}", session.told());
     })
 }
@@ -67,7 +68,7 @@ pub(crate) fn edit_one(options: &Options) -> Numbers {
     let mut session = Session::open(options);
     timed(options.reps, |rep| {
         let number = spread(options.entries, rep);
-        session.ok(&edit("running", &entry(number, 200 + rep % 60_000)));
+        session.ok(&edit("running", &entry(number, (200 + options.from + rep) % 60_000)));
     })
 }
 
@@ -75,7 +76,7 @@ pub(crate) fn commit_one(options: &Options) -> Numbers {
     let mut session = Session::open(options);
     timed(options.reps, |rep| {
         let number = spread(options.entries, rep);
-        session.ok(&edit("candidate", &entry(number, 300 + rep % 60_000)));
+        session.ok(&edit("candidate", &entry(number, (300 + options.from + rep) % 60_000)));
         session.ok("<commit/>");
     })
 }

@@ -431,8 +431,11 @@ impl World {
         {
             return self.kill(n, doom.death);
         }
-        life.snapshot_at = life.log.bytes() + SNAPSHOT_LOG_BYTES;
         if written.is_err() {
+            // Who waits for it waits for the next one.
+            if life.snapshot_at > 0 {
+                life.snapshot_at = life.log.bytes() + SNAPSHOT_LOG_BYTES;
+            }
             self.say(format_args!("{n} has no snapshot at {index}; its log keeps growing"));
             return Ok(());
         }

@@ -367,14 +367,11 @@ impl Agent {
         snapshot: (SnapshotMeta, State),
         frame: &[u8],
     ) {
-        let newer = self
-            .incoming
-            .as_ref()
-            .is_none_or(|(known, _)| known.position.index < snapshot.0.position.index);
-        if newer {
+        self.consensus_came(from, frame, Vec::new());
+        // One of a leader of before may arrive beside that of the leader, and be newer: consensus says which it takes.
+        if self.node.pending_snapshot() == Some(snapshot.0.position) {
             self.incoming = Some(snapshot);
         }
-        self.consensus_came(from, frame, Vec::new());
         self.look_around(now);
     }
 

@@ -10,8 +10,8 @@ use crate::raft::ready::{Outstanding, ReadyNumber};
 use crate::raft::start::{NodeConfig, NodeError, check_recovered, crate_config};
 use crate::raft::store::Store;
 use crate::raft::{
-    ConfState, MembershipChange, MembershipError, Payload, RecoveredLog, SeatChange, SnapshotMeta,
-    StepError,
+    ConfState, LogPosition, MembershipChange, MembershipError, Payload, RecoveredLog, SeatChange,
+    SnapshotMeta, StepError,
 };
 use raft::eraftpb::MessageType;
 use raft::{Changer, RawNode, SnapshotStatus, StateRole};
@@ -351,6 +351,13 @@ impl Node {
     /// cannot be asked now; it may be tried again. Entries are not acknowledged until it has come.
     pub(crate) fn request_snapshot(&mut self) -> bool {
         self.raw.request_snapshot().is_ok()
+    }
+
+    /// Where the snapshot ends that has been taken in and takes the place of the log next.
+    pub(crate) fn pending_snapshot(&self) -> Option<LogPosition> {
+        let snapshot = self.raw.raft.raft_log.unstable.snapshot.as_ref()?;
+        let of = snapshot.get_metadata();
+        Some(LogPosition { index: LogIndex(of.index), term: Term(of.term) })
     }
 
     /// A snapshot of this node is durable and may be sent to members that lag.

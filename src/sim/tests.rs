@@ -48,6 +48,7 @@ fn worlds_that_once_found_something_find_nothing() {
     for seed in [59, 2044, 2494, 4312, 8061, 8726, 9976] {
         check(3, seed..seed + 1);
     }
+    check(5, 11315..11316);
 }
 
 #[test]

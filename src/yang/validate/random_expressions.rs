@@ -66,8 +66,12 @@ impl Model {
         let keys = target.lists[list].unwrap_or(Keys::Number);
         let name = self.qualified(&target.way[list]);
         let key = format!("{}:k", &name[..1]);
-        // The string-value of an inner node is another to libyang.
-        let is_value = |t: &Target| t.way == way && (t.kind.is_leaf() || t.kind.is_leaf_list());
+        // libyang compares decimal64 with other numbers as numbers, where node-sets are compared as strings (XPath
+        // 1.0, 3.4), and the string-value of an inner node is another to it.
+        let is_value = |t: &Target| {
+            let is_decimal = matches!(t.kind, Kind::Rich(2) | Kind::RichList(2));
+            t.way == way && (t.kind.is_leaf() || t.kind.is_leaf_list()) && !is_decimal
+        };
         let is_value = self.targets.iter().any(is_value);
         let predicate = match keys {
             _ if is_value && self.random.one_in(3) => format!("{name}[{key} = current()]"),

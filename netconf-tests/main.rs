@@ -24,6 +24,7 @@ mod cluster_module;
 mod durability;
 mod interop;
 mod joining;
+mod large_models;
 mod limits;
 mod participants;
 mod rfc6022_monitoring;

@@ -147,9 +147,7 @@ impl<'s> RandomData<'s> {
                 .collect(),
             Type::Uint { ranges, .. } => ranges
                 .iter()
-                .flat_map(|(low, high)| {
-                    (0..VALUES_MAX as u64).map(|n| low.saturating_add(n)).filter(|n| n <= high)
-                })
+                .flat_map(|(low, high)| (*low..=*high).take(VALUES_MAX))
                 .map(|number| number.to_string())
                 .collect(),
             Type::Decimal64 { fraction_digits, ranges, .. } => ranges

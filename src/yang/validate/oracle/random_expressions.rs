@@ -66,8 +66,12 @@ impl Model {
         let keys = target.lists[list].unwrap_or(Keys::Number);
         let name = self.qualified(&target.way[list]);
         let key = format!("{}:k", &name[..1]);
-        // The string-value of an inner node is another to libyang.
-        let is_value = |t: &Target| t.way == way && (t.kind.is_leaf() || t.kind.is_leaf_list());
+        // libyang compares decimal64 with other numbers as numbers, where node-sets are compared as strings (XPath
+        // 1.0, 3.4), and the string-value of an inner node is another to it.
+        let is_value = |t: &Target| {
+            let is_decimal = matches!(t.kind, Kind::Rich(2) | Kind::RichList(2));
+            t.way == way && (t.kind.is_leaf() || t.kind.is_leaf_list()) && !is_decimal
+        };
         let is_value = self.targets.iter().any(is_value);
         let predicate = match keys {
             _ if is_value && self.random.one_in(3) => format!("{name}[{key} = current()]"),
@@ -96,21 +100,22 @@ impl Model {
             1 => format!("{path} != {value}"),
             2 => format!("not({path}) or {path} = {value}"),
             3 if matches!(kind, Kind::Number | Kind::Numbers) => format!("not({path} > {value})"),
-            3 => self.of_type(&path, kind),
+            3 => Self::of_type(&path, kind),
             4 => format!("not({path} = {value})"),
             _ => self.of_nodes(way, &path, end),
         }
     }
 
-    /// What only values of this type can be asked.
-    fn of_type(&mut self, path: &str, kind: Kind) -> String {
+    /// What only values of this type can be asked. Of each alone: which entry comes first where the system orders, an
+    /// implementation may choose.
+    fn of_type(path: &str, kind: Kind) -> String {
         match kind {
             Kind::Rich(0) | Kind::RichList(0) => format!("derived-from-or-self({path}, 'm:one')"),
-            Kind::Rich(1) | Kind::RichList(1) => format!("bit-is-set({path}, 'x')"),
-            Kind::Rich(3) | Kind::RichList(3) => format!("re-match({path}, 'a*')"),
+            Kind::Rich(1) | Kind::RichList(1) => format!("{path}[bit-is-set(., 'x')]"),
+            Kind::Rich(3) | Kind::RichList(3) => format!("not({path}[re-match(., 'a*')])"),
             Kind::Rich(2 | 6) => format!("not({path} > 0)"),
-            Kind::Word => format!("enum-value({path}) > 0"),
-            _ => format!("string-length({path}) < 2"),
+            Kind::Word | Kind::Words => format!("{path}[enum-value(.) > 0]"),
+            _ => format!("{path}[string-length(.) < 2]"),
         }
     }
 

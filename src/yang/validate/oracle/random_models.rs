@@ -1,4 +1,5 @@
-//! Random models with every kind of constraint, in three modules: the second augments the first, the third deviates both.
+//! Random models with every kind of constraint, in three modules: the second augments the first, the third deviates
+//! both.
 //! Their texts are written by `random_statements`.
 
 pub(super) struct Random(pub(super) u64);

@@ -260,6 +260,19 @@ impl Model {
             }
             Kind::Container | Kind::Case => {}
         }
+        if kind.is_leaf() || kind.is_leaf_list() || *kind == Kind::List {
+            self.presence(out, (*kind, *plain, allowed), &mut written);
+        }
+        written
+    }
+
+    /// How many there are, and what is there if there are none.
+    fn presence(
+        &mut self,
+        out: &mut String,
+        (kind, plain, allowed): (Kind, bool, bool),
+        written: &mut Written,
+    ) {
         if kind.is_leaf() || kind.is_leaf_list() {
             match self.random.below(9) {
                 0 if kind.is_leaf() && allowed => {
@@ -275,7 +288,7 @@ impl Model {
                 _ => {}
             }
         }
-        if *kind == Kind::List || kind.is_leaf_list() {
+        if kind == Kind::List || kind.is_leaf_list() {
             match self.random.below(6) {
                 0 => out.push_str("max-elements 2; "),
                 1 if allowed && !written.default => out.push_str("min-elements 1; "),
@@ -284,7 +297,6 @@ impl Model {
             }
             written.counted = out.ends_with("-elements 2; ") || out.ends_with("-elements 1; ");
         }
-        written
     }
 
     fn unique(&mut self, list: &Written) -> Option<String> {

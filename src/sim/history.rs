@@ -163,6 +163,12 @@ impl History {
         self.state(index).map_or(Policy::default(), |state| state.policy)
     }
 
+    /// The policies behind this entry and each one after it.
+    pub(super) fn policies_since(&self, index: LogIndex) -> impl Iterator<Item = Policy> {
+        let before = usize::try_from(index.0.saturating_sub(1)).unwrap_or(usize::MAX);
+        self.entries.iter().skip(before).map(|done| done.state.policy)
+    }
+
     /// Where a value was committed first.
     pub(super) fn position_of(&self, value: &str) -> Option<LogPosition> {
         self.values.get(value)?.first().copied()

@@ -293,8 +293,8 @@ impl Oracle {
         if self.history.policy_at(position.index) != Policy::Majority {
             self.shown = self.shown.max(revision);
         }
-        if self.history.policy_at(position.index) == Policy::FullySynchronous
-            && self.history.last_state().policy == Policy::FullySynchronous
+        // Under another one, if only for a moment, nobody waited for those that are away.
+        if self.history.policies_since(position.index).all(|it| it == Policy::FullySynchronous)
             && waited_us < ACK_TIMEOUT_MS * 900
         {
             let voters = self.history.last_voters();

@@ -300,7 +300,9 @@ impl<'a> Check<'_, 'a> {
     ) -> Checked {
         let place = evaluation.key_path_of(parent).0;
         for (values, keys) in entries {
-            for key in self.index.entries_with(rule, &place, values) {
+            let mut others = self.index.entries_with(rule, &place, values);
+            others.retain(|key| !keys.contains(key));
+            for key in others {
                 evaluation.entry(parent, (list, &key), &mut |evaluation, entry| {
                     let found = self.unique_values(evaluation, (list, entry), number)?;
                     if found.as_ref() == Some(values) {

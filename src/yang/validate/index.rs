@@ -16,8 +16,8 @@ use siphasher::sip::SipHasher13;
 use std::collections::BTreeSet;
 use std::hash::Hasher;
 
-/// Of so many rows that one changes, all are sorted anew.
-const ROWS_SORTED_FROM: usize = 4;
+/// Where one of so many rows changes, all are written anew.
+const ROWS_MERGED_FROM: usize = 4;
 
 /// The indexes of a tree.
 #[derive(Debug, Clone)]
@@ -66,12 +66,12 @@ impl Index {
             plan,
             seed: tree.seed,
             path: Path::default(),
-            rows: Vec::new(),
+            new: Vec::new(),
             gone: Vec::new(),
             lost: BTreeSet::new(),
         };
         walk.container(diff, &self.of.root, &tree.root);
-        let rows = changed(&self.rows, tree.seed, walk.gone, walk.rows);
+        let rows = changed(&self.rows, tree.seed, (walk.gone, walk.new));
         (Self { of: tree.clone(), rows }, walk.lost)
     }
 
@@ -82,11 +82,12 @@ impl Index {
 
     /// What follows the hash in its rows: nothing, where no list is on the way.
     fn rows(&self, hash: u64) -> impl Iterator<Item = &[u8]> {
-        let hash = Key::from(hash.to_be_bytes().as_slice());
-        let itself = self.rows.get(&hash).map(|()| &[][..]);
-        let longer = self.rows.iter_after(&hash);
-        let longer = longer.map(|(row, ())| row.as_bytes());
-        itself.into_iter().chain(longer.map_while(move |row| row.strip_prefix(hash.as_bytes())))
+        let before = hash.checked_sub(1).map(u64::to_be_bytes);
+        let before = Key::from(before.as_ref().map_or(&[][..], |before| before));
+        let hash = hash.to_be_bytes();
+        let behind = self.rows.iter_after(&before).map(|(row, ())| row.as_bytes());
+        let from = behind.skip_while(move |row| *row < hash.as_slice());
+        from.map_while(move |row| row.strip_prefix(hash.as_slice()))
     }
 
     /// Where nodes refer to a value that is gone, some of them if there are many: it is there for all of them or for
@@ -155,23 +156,40 @@ fn hash<'v>(
     hasher.finish()
 }
 
-fn changed(rows: &Entries<()>, seed: Seed, gone: Vec<Key>, new: Vec<Key>) -> Entries<()> {
-    if (gone.len() + new.len()).saturating_mul(ROWS_SORTED_FROM) < rows.len() {
+/// A row behind its hash, so that few comparisons look at more.
+type Hashed = (u64, Key);
+
+fn changed(
+    rows: &Entries<()>,
+    seed: Seed,
+    (mut gone, mut new): (Vec<Hashed>, Vec<Hashed>),
+) -> Entries<()> {
+    if (gone.len() + new.len()).saturating_mul(ROWS_MERGED_FROM) < rows.len() {
         let mut rows = rows.clone();
-        for row in &gone {
+        for (_, row) in &gone {
             rows.remove(row);
         }
-        for row in new {
+        for (_, row) in new {
             rows.insert(row, ());
         }
         return rows;
     }
-    let gone: BTreeSet<Key> = gone.into_iter().collect();
-    let kept = rows.iter().map(|(row, ())| row.clone()).filter(|row| !gone.contains(row));
-    let mut all: Vec<Key> = kept.chain(new).collect();
-    all.sort_unstable();
+    gone.sort_unstable();
+    new.sort_unstable();
+    let (mut gone, mut new) = (gone.into_iter().peekable(), new.into_iter().peekable());
     let mut builder = EntriesBuilder::new(Order::System, seed);
-    for row in all {
+    for (row, ()) in rows.iter() {
+        let first = row.as_bytes().first_chunk();
+        let at = (first.map_or(0, |hash| u64::from_be_bytes(*hash)), row);
+        while let Some((_, row)) = new.next_if(|(hash, row)| (*hash, row) < at) {
+            builder.push(row, ());
+        }
+        while gone.next_if(|(hash, row)| (*hash, row) < at).is_some() {}
+        if gone.next_if(|(hash, row)| (*hash, row) == at).is_none() {
+            builder.push(row.clone(), ());
+        }
+    }
+    for (_, row) in new {
         builder.push(row, ());
     }
     builder.finish()
@@ -280,8 +298,8 @@ struct Walk<'p> {
     plan: &'p Plan,
     seed: Seed,
     path: Path,
-    rows: Vec<Key>,
-    gone: Vec<Key>,
+    new: Vec<Hashed>,
+    gone: Vec<Hashed>,
     lost: BTreeSet<Lost>,
 }
 
@@ -445,8 +463,8 @@ impl Walk<'_> {
     fn row(&mut self, hash: u64, fate: Fate) {
         let row = [hash.to_be_bytes().as_slice(), &self.path.bytes].concat();
         match fate {
-            Fate::New => self.rows.push(Key::from(row)),
-            Fate::Gone => self.gone.push(Key::from(row)),
+            Fate::New => self.new.push((hash, Key::from(row))),
+            Fate::Gone => self.gone.push((hash, Key::from(row))),
         }
     }
 }

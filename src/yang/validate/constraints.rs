@@ -270,11 +270,12 @@ impl<'a> Check<'_, 'a> {
         (mut unique, noted): (Unique, Noted),
     ) -> Checked {
         for ((rule, number), entries) in &mut unique {
-            if noted == Noted::All {
-            } else if self.plan().has_unique(*rule, list) {
-                self.add_indexed(evaluation, (parent, list), (*rule, *number), entries)?;
-            } else {
-                self.add_others(evaluation, (parent, list), *number, entries)?;
+            match noted {
+                Noted::All => {}
+                Noted::Some if self.plan().has_unique(*rule, list) => {
+                    self.add_indexed(evaluation, (parent, list), (*rule, *number), entries)?;
+                }
+                Noted::Some => self.add_others(evaluation, (parent, list), *number, entries)?,
             }
             for keys in entries.values() {
                 let mut keys = keys.iter();

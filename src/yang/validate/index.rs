@@ -10,7 +10,7 @@ use crate::base::limits::VALIDATION_ERRORS_MAX;
 use crate::yang::schema::{NodeId, NodeKind, Order, Schema};
 use crate::yang::tree::{
     Change, ChildRef, Container, Diff, Entries, EntriesBuilder, EntriesChange, EntryChange, Key,
-    List, Seed, Text, Tree, diff,
+    KeyPath, List, Seed, Text, Tree, diff,
 };
 use siphasher::sip::SipHasher13;
 use std::collections::BTreeSet;
@@ -33,9 +33,6 @@ pub(super) struct Lost {
     /// Of the rows of those that refer to it.
     hash: u64,
 }
-
-/// The way to an instance.
-pub(super) type Place = Vec<(NodeId, Option<Key>)>;
 
 impl Index {
     /// Of no data.
@@ -90,12 +87,13 @@ impl Index {
         from.map_while(move |row| row.strip_prefix(hash.as_slice()))
     }
 
-    /// Where nodes refer to a value that is gone, some of them if there are many: it is there for all of them or for
-    /// none.
-    pub(super) fn referrers(&self, schema: &Schema, lost: Lost) -> Vec<Place> {
-        let at = Rules::of(schema).constraints.rule(lost.rule).and_then(|rule| rule.at);
-        let place = |row| at.and_then(|at| place(schema, at, row));
-        self.rows(lost.hash).take(VALIDATION_ERRORS_MAX).filter_map(place).collect()
+    /// Where nodes refer to a value that is gone. It is there for all who refer by one leafref, or for none, so that
+    /// some of them are enough; another member of a union may be right in one place and wrong in another.
+    pub(super) fn referrers(&self, schema: &Schema, lost: Lost) -> Vec<KeyPath> {
+        let Some(rule) = Rules::of(schema).constraints.rule(lost.rule) else { return Vec::new() };
+        let most = if rule.is_leafref(schema) { VALIDATION_ERRORS_MAX } else { usize::MAX };
+        let place = |row| rule.at.and_then(|at| place(schema, at, row));
+        self.rows(lost.hash).take(most).filter_map(place).collect()
     }
 
     /// A target of the rule has this value, as seen from `from`.
@@ -111,7 +109,7 @@ impl Index {
         self.rows(hash).any(|row| {
             row.starts_with(scope)
                 && place(schema, target.node, row)
-                    .is_some_and(|place| value_at(&self.of.root, &place) == Some(value))
+                    .is_some_and(|place| value_at(&self.of.root, &place.0) == Some(value))
         })
     }
 
@@ -253,7 +251,7 @@ fn split_key(bytes: &[u8]) -> Option<(Key, &[u8])> {
 }
 
 /// Where the instance of a node is that lies in these entries.
-fn place(schema: &Schema, node: NodeId, mut keys: &[u8]) -> Option<Place> {
+fn place(schema: &Schema, node: NodeId, mut keys: &[u8]) -> Option<KeyPath> {
     let mut way: Vec<NodeId> = std::iter::once(node).chain(schema.ancestors(node)).collect();
     way.reverse();
     let step = |id: NodeId| match schema.node(id).kind {
@@ -270,7 +268,7 @@ fn place(schema: &Schema, node: NodeId, mut keys: &[u8]) -> Option<Place> {
         | NodeKind::Action { .. }
         | NodeKind::Notification => Some((id, None)),
     };
-    way.into_iter().map(step).collect()
+    way.into_iter().map(step).collect::<Option<Vec<_>>>().map(KeyPath)
 }
 
 /// The value of the leaf, or entry of a leaf-list, at `place`.
@@ -290,7 +288,7 @@ fn value_at<'t>(root: &'t Container, place: &[(NodeId, Option<Key>)]) -> Option<
 
 /// The values that make an entry one of its kind.
 fn values<'t>(entry: &'t Container, unique: &Unique) -> Option<Vec<&'t str>> {
-    unique.leafs.iter().map(|place| value_at(entry, place)).collect()
+    unique.leafs.iter().map(|place| value_at(entry, &place.0)).collect()
 }
 
 /// A walk through what differs. It goes as deep as the schema.

@@ -98,7 +98,7 @@ fn check_constraints(
     };
     for lost in lost {
         for place in index.referrers(schema, lost) {
-            touched.add(&place, lost.rule);
+            touched.add(&place.0, lost.rule);
         }
     }
     let errors = check((schema, set), (after, &index), &touched, steps).errors;

@@ -1,8 +1,8 @@
 //! What is indexed: values that leafrefs and `unique` statements would otherwise be looked for in whole lists.
 
-use super::index::Place;
 use super::rules::{Rule, RuleId, RuleKind, RuleSet};
 use crate::yang::schema::{NodeId, NodeKind, Schema, Type, TypeId};
+use crate::yang::tree::KeyPath;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is indexed of the data of a schema.
@@ -46,7 +46,7 @@ pub(super) struct Target {
 pub(super) struct Unique {
     pub(super) rule: RuleId,
     /// The way to each leaf, the entry not counted; no list is on it.
-    pub(super) leafs: Vec<Place>,
+    pub(super) leafs: Vec<KeyPath>,
 }
 
 /// A leafref without predicates: its value is that of one node or another of the same kind.
@@ -60,8 +60,8 @@ impl Plan {
         let mut plan = Self::default();
         for (id, rule) in constraints.numbered() {
             match (rule.kind, rule.at) {
-                (RuleKind::Reference(type_id), Some(at)) => {
-                    let is_union = matches!(schema.type_facts(type_id), Type::Union(_));
+                (RuleKind::Reference(_), Some(at)) => {
+                    let is_union = !rule.is_leafref(schema);
                     for plain in plain(schema, rule).unwrap_or_default() {
                         plan.add_reference(schema, (id, at, is_union), &plain);
                     }
@@ -107,10 +107,10 @@ impl Plan {
             let up = std::iter::once(*leaf).chain(schema.ancestors(*leaf));
             let mut way: Vec<NodeId> = up.take_while(|above| *above != list).collect();
             way.reverse();
-            way.into_iter().map(|node| (node, None)).collect()
+            KeyPath(way.into_iter().map(|node| (node, None)).collect())
         };
         let unique = Unique { rule, leafs: leafs.iter().map(way).collect() };
-        self.ways.extend(unique.leafs.iter().flatten().map(|(node, _)| *node));
+        self.ways.extend(unique.leafs.iter().flat_map(|way| &way.0).map(|(node, _)| *node));
         self.uniques.entry(list).or_default().push(unique);
     }
 

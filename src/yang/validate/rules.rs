@@ -155,23 +155,7 @@ fn constraints_of(schema: &Schema, (id, node): (NodeId, &Node), rules: &mut Vec<
 
 /// Values of the type refer to something that must be there.
 fn refers(schema: &Schema, type_id: TypeId) -> bool {
-    match schema.type_facts(type_id) {
-        Type::Leafref { require_instance, .. } | Type::InstanceIdentifier { require_instance } => {
-            *require_instance
-        }
-        Type::Union(members) => members.iter().any(|member| refers(schema, *member)),
-        Type::Boolean
-        | Type::Empty
-        | Type::Int { .. }
-        | Type::Uint { .. }
-        | Type::Decimal64 { .. }
-        | Type::String { .. }
-        | Type::Binary { .. }
-        | Type::Enumeration(_)
-        | Type::Bits(_)
-        | Type::Identityref(_)
-        | Type::Foreign { .. } => false,
-    }
+    leafrefs(schema, type_id).is_none_or(|found| !found.is_empty())
 }
 
 /// The nodes with a `when`, those first that others depend on: a node's are looked at when those of all that they
@@ -283,6 +267,12 @@ impl Rule {
             | RuleKind::Elements(_)
             | RuleKind::Choice(_) => Cares::Always,
         }
+    }
+
+    /// It is of a leafref, and of no union with one.
+    pub(super) fn is_leafref(&self, schema: &Schema) -> bool {
+        let RuleKind::Reference(type_id) = self.kind else { return false };
+        matches!(schema.type_facts(type_id), Type::Leafref { .. })
     }
 
     /// The rule and where it stands, for people.

@@ -4,7 +4,7 @@ use super::check::check;
 use super::rules::Rules;
 use super::touched::Touched;
 use super::{Before, Index, Lazy, check_constraints, settle};
-use crate::base::limits::{AGENT_STACK_BYTES, DEPTH_MAX};
+use crate::base::limits::{AGENT_STACK_BYTES, DEPTH_MAX, VALIDATION_ERRORS_MAX};
 use crate::yang::error::{DataError, DataErrorKind};
 use crate::yang::libyang::compile_for_test;
 use crate::yang::path_text;
@@ -289,6 +289,28 @@ fn a_value_is_there_while_one_node_has_it() {
     assert_eq!(faults(&tree(&[("a", none), ("b", &one)])), 1);
     assert_eq!(faults(&tree(&[("a", none), ("b", none)])), 2);
     assert_eq!(faults(&tree(&[("b", &one)])), 0);
+}
+
+/// However many refer: another member of the union is right for all but the last.
+#[test]
+fn each_referrer_by_a_union_is_looked_at() {
+    let model = r#"module s { namespace "urn:s"; prefix s; leaf t { type string; }
+        list e { key k; leaf k { type uint16; } leaf own { type string; } leaf to { type union {
+            type leafref { path "/t"; } type leafref { path "../own"; } } } } }"#;
+    let schema = compile_for_test(&[("s", model)]);
+    let last = u16::try_from(2 * VALIDATION_ERRORS_MAX).unwrap();
+    let tree = |top: &str| {
+        let entry = |k: u16| {
+            let own = if k == last { "y" } else { "x" };
+            format!("<e xmlns='urn:s'><k>{k}</k><own>{own}</own><to>x</to></e>")
+        };
+        let xml: String = std::iter::once(top.to_owned()).chain((0..=last).map(entry)).collect();
+        let edit = crate::netconf::document::read_fragment(&xml, &schema).unwrap();
+        crate::datastore::apply::tree_of(&schema, Seed(1), &edit).unwrap()
+    };
+    let with = tree("<t xmlns='urn:s'>x</t>");
+    let faults = settle_indexed(&schema, (&with, Before::Valid), &tree("")).unwrap_err();
+    assert_eq!(faults.len(), 1, "{faults:?}");
 }
 
 #[test]

@@ -69,6 +69,24 @@ fn models_that_do_not_fit_are_refused_and_cost_nothing() {
     }
 }
 
+/// What was validated under these models is not validated again: data that these would refuse start, because they say
+/// that they are the models of before.
+#[test]
+fn data_of_the_same_models_are_trusted() {
+    let mut world = with_content();
+    let stricter = r#"module m { namespace "urn:m"; prefix m; yang-version 1.1;
+        container c { leaf a { type string; } leaf b { type int32; must ". > 90"; }
+            leaf twin { type string; } } }"#;
+    world.restart_with(&[("m", stricter)]);
+    assert!(world.fatal.is_some(), "others are validated");
+    let mut world = with_content();
+    let same = world.schema.schema_id;
+    world.schema = crate::yang::libyang::compile_for_test(&[("m", stricter)]);
+    std::sync::Arc::get_mut(&mut world.schema).expect("nobody else has it").schema_id = same;
+    world.restart();
+    assert_eq!((world.fatal.clone(), world.ready), (None, true));
+}
+
 /// Such models have no valid empty configuration, and one has to begin somewhere.
 #[test]
 fn a_node_without_configuration_starts_with_models_that_want_some() {

@@ -9,6 +9,8 @@ pub(crate) mod datastore;
 #[cfg(test)]
 mod fuzz;
 pub(crate) mod io;
+#[cfg(feature = "measure")]
+pub mod measure;
 pub(crate) mod netconf;
 #[cfg_attr(
     not(test),

@@ -69,6 +69,8 @@ const ROOMS: &[Room] = &[
             "agent",
         ],
     ),
+    // Measures alone.
+    shell("measure", &["base", "yang"]),
     // Tests alone.
     shell("fuzz", &["yang", "datastore", "netconf"]),
     shell("io", &["base", "yang", "netconf", "raft", "replication", "storage", "api", "agent"]),

@@ -232,7 +232,7 @@ impl Agent {
             view_is_stale: true,
             sessions_changed: true,
             session_states: Arc::default(),
-            facts: status::Facts::default(),
+            facts: status::Facts { snapshot_index: applied.index, ..Default::default() },
             effects: Effects::default(),
         }
     }
@@ -543,6 +543,16 @@ impl Agent {
     /// How the disk was last said to be.
     pub(crate) fn storage(&self) -> StorageSpace {
         self.storage
+    }
+
+    /// The last entry that is applied.
+    pub(crate) fn applied(&self) -> LogIndex {
+        self.applied
+    }
+
+    /// The last entry of the newest snapshot here.
+    pub(crate) fn snapshot_index(&self) -> LogIndex {
+        self.facts.snapshot_index
     }
 
     /// What a snapshot taken now stands for and holds.

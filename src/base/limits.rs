@@ -51,6 +51,11 @@ pub(crate) const LOG_ENTRY_BYTES_MAX: usize =
 pub(crate) const LOG_SEGMENT_BYTES: u64 = 16 << 20;
 /// Bytes of log after which a snapshot is taken.
 pub(crate) const SNAPSHOT_LOG_BYTES: u64 = 64 << 20;
+/// Entries of log after which a snapshot is taken: a start reads some 50 000 of them a second.
+pub(crate) const SNAPSHOT_ENTRIES: u64 = 16_384;
+/// The more bytes the last snapshot has, the more entries there are until the next: to write so many costs what reading
+/// one entry again does.
+pub(crate) const SNAPSHOT_BYTES_PER_ENTRY: u64 = 2 << 10;
 /// Bytes of disk kept back for what is needed to get out of a full disk.
 pub(crate) const STORAGE_RESERVE_BYTES: u64 = 64 << 20;
 /// Kept entries of the commit history.

@@ -6,6 +6,7 @@
 use super::diverged;
 use super::participants::Participants;
 use super::rejoin;
+use super::snapshots::{self, Schedule, prune};
 use super::spare::SpareSegments;
 use crate::agent::effects::{Effects, Lease};
 use crate::agent::event::{Answer, End, ReplyTo};
@@ -23,19 +24,13 @@ use crate::io::handle::{AgentHandle, Question, ReadLease};
 use crate::io::peer::{Arrived, PeerEvent, PeerEvents, PeerHandle};
 use crate::netconf::state::View;
 use crate::raft::{SnapshotMeta, WaitForSync};
-use crate::replication::state::State;
-use crate::storage::{
-    Disk, Log, LogError, Reserve, SnapshotWriter, prune_snapshots, verify_snapshot,
-};
+use crate::storage::{Disk, Log, LogError, Reserve};
 use crate::yang::schema::Schema;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-
-/// Milliseconds after a snapshot failed until the next is tried.
-const SNAPSHOT_RETRY_MS: u64 = 10_000;
 
 /// Writes of fewer bytes tell how fast the disk is.
 const SMALL_WRITE_BYTES: u64 = 1 << 20;
@@ -100,13 +95,7 @@ struct Engine {
     lease: Arc<ReadLease>,
     ends: broadcast::Sender<End>,
     ready: Option<oneshot::Sender<()>>,
-    snapshot_log_bytes: u64,
-    /// The length of the log at which the next snapshot is taken.
-    snapshot_at: u64,
-    /// A member waits for a newer one.
-    snapshot_wanted: bool,
-    /// After one that failed, the next is not taken before this.
-    snapshot_not_before: Timestamp,
+    schedule: Schedule,
     /// The process was asked to end: until then this node may still hand over leadership.
     ends_by: Option<Timestamp>,
     /// The snapshot that is being written or looked through, if one is.
@@ -116,8 +105,8 @@ struct Engine {
 /// How the work on a snapshot ended.
 #[derive(Debug)]
 enum Snapshot {
-    /// It is durable and was read back.
-    Taken(SnapshotMeta),
+    /// It is durable and was read back; its state has so many bytes.
+    Taken(SnapshotMeta, u64),
     /// It came from a member, is durable and was read back.
     Received(LogIndex),
     /// The log keeps growing.
@@ -150,6 +139,7 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
     lease.publish(parts.lease);
     let (hook_answers, peer_events) = (parts.hook_answers, parts.peer_events);
     let spare = SpareSegments::start(Arc::clone(&parts.disk))?;
+    let schedule = Schedule::new(parts.snapshot_log_bytes, parts.agent.snapshot_index());
     let mut engine = Engine {
         agent: parts.agent,
         disk: parts.disk,
@@ -164,10 +154,7 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
         lease,
         ends,
         ready: Some(ready_sender),
-        snapshot_at: parts.snapshot_log_bytes,
-        snapshot_log_bytes: parts.snapshot_log_bytes,
-        snapshot_wanted: false,
-        snapshot_not_before: Timestamp(0),
+        schedule,
         ends_by: None,
         snapshot: None,
     };
@@ -380,7 +367,7 @@ impl Engine {
                 told = Told::Something;
             }
         }
-        self.snapshot_wanted |= effects.snapshot_wanted;
+        self.schedule.is_wanted |= effects.snapshot_wanted;
         for (reply, answer) in effects.answers {
             if let Some(sender) = self.waiting.remove(&reply) {
                 // The session may be gone; its end is on the way here.
@@ -443,18 +430,18 @@ impl Engine {
 
     /// Takes a snapshot in the background when the log has grown enough, or a member needs one.
     fn snapshot_if_due(&mut self) -> Result<(), EngineError> {
-        let due = self.snapshot_wanted || self.log.bytes() >= self.snapshot_at;
-        let may = self.agent.has_sound_data() && self.snapshot.is_none();
-        if !due || !may || clock::now() < self.snapshot_not_before {
+        let due = self.schedule.is_due(clock::now(), self.log.bytes(), self.agent.applied());
+        if !due || !self.agent.has_sound_data() || self.snapshot.is_some() {
             return Ok(());
         }
         let (meta, state) = self.agent.snapshot();
         let (disk, schema) = (Arc::clone(&self.disk), Arc::clone(&self.schema));
         let peers = self.peers.clone();
         self.in_background(move || {
-            let written = write_snapshot(&disk, meta.clone(), &state, &schema);
-            match written.and_then(|()| prune(&*disk, &peers, meta.position.index)) {
-                Ok(()) => Snapshot::Taken(meta),
+            let written = snapshots::write(&disk, meta.clone(), &state, &schema);
+            let pruned = |bytes| prune(&*disk, &peers, meta.position.index).map(|()| bytes);
+            match written.and_then(pruned) {
+                Ok(bytes) => Snapshot::Taken(meta, bytes),
                 Err(error) => {
                     tracing::error!(%error, "a snapshot was not written; the log keeps growing");
                     Snapshot::Failed
@@ -495,22 +482,21 @@ impl Engine {
     fn snapshot_ended(&mut self, ended: Snapshot) -> Result<(), EngineError> {
         self.snapshot = None;
         match ended {
-            Snapshot::Taken(meta) => {
+            Snapshot::Taken(meta, bytes) => {
                 // A member that needs a newer one still asks again.
-                self.snapshot_wanted = false;
+                self.schedule.is_wanted = false;
                 let index = meta.position.index;
                 self.agent.snapshot_written(meta);
                 self.log.prune(index)?;
+                self.schedule.is_there(index, bytes, self.log.bytes());
                 tracing::info!(index = index.0, "snapshot written");
             }
             Snapshot::Received(index) => {
                 self.log.prune(index)?;
+                self.schedule.is_there(index, 0, self.log.bytes());
             }
-            Snapshot::Failed => {
-                self.snapshot_not_before = clock::now().plus_ms(SNAPSHOT_RETRY_MS);
-            }
+            Snapshot::Failed => self.schedule.has_failed(clock::now()),
         }
-        self.snapshot_at = self.log.bytes().saturating_add(self.snapshot_log_bytes);
         Ok(())
     }
 }
@@ -520,36 +506,6 @@ impl Engine {
 enum Told {
     Nothing,
     Something,
-}
-
-/// Reads the snapshot back, and deletes the older ones; but not while one may be on its way to a member.
-fn prune(disk: &dyn Disk, peers: &PeerHandle, index: LogIndex) -> anyhow::Result<()> {
-    if peers.is_sending_snapshots() {
-        verify_snapshot(disk, index)?;
-    } else {
-        prune_snapshots(disk, index)?;
-    }
-    Ok(())
-}
-
-fn write_snapshot(
-    disk: &Arc<dyn Disk>,
-    meta: SnapshotMeta,
-    state: &State,
-    schema: &Schema,
-) -> anyhow::Result<()> {
-    let mut writer = SnapshotWriter::begin(Arc::clone(disk), meta)?;
-    let mut failed = None;
-    crate::replication::snapshot::encode(state, schema, &mut |piece| {
-        if failed.is_none() {
-            failed = writer.write(piece).err();
-        }
-    })?;
-    if let Some(error) = failed {
-        return Err(error.into());
-    }
-    writer.finish()?;
-    Ok(())
 }
 
 fn u64_of(length: usize) -> u64 {

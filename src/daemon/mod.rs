@@ -13,6 +13,7 @@ pub(crate) mod participants;
 pub(crate) mod readiness;
 mod rejoin;
 mod replay;
+mod snapshots;
 mod spare;
 pub(crate) mod start;
 pub(crate) mod users;

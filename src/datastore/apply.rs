@@ -195,7 +195,7 @@ impl<'a> Applier<'a> {
                 Ok(None)
             }
             Step::Fresh => Ok(Some(self.afresh(old, Container::default(), edit, slot))),
-            Step::Keep => Ok(Some(self.level(old.clone(), old, &edit.children, slot))),
+            Step::Keep => Ok(Some(self.level(old.clone(), old, edit.children(), slot))),
         }
     }
 
@@ -208,7 +208,7 @@ impl<'a> Applier<'a> {
         slot: Slot,
     ) -> Level<'a> {
         self.touch();
-        let level = self.level(old, start, &edit.children, slot);
+        let level = self.level(old, start, edit.children(), slot);
         self.covered = true;
         level
     }
@@ -222,7 +222,7 @@ impl<'a> Applier<'a> {
     ) -> Level<'a> {
         match start {
             Some(start) => self.afresh(old, start, edit, Slot::Entry),
-            None => self.level(old.clone(), old, &edit.children, Slot::Entry),
+            None => self.level(old.clone(), old, edit.children(), Slot::Entry),
         }
     }
 
@@ -271,9 +271,9 @@ impl<'a> Applier<'a> {
             Step::Fresh | Step::Keep => match &edit.value {
                 EditValue::Leaf(text) if after.leaf(edit.node) == Some(text.as_str()) => {}
                 EditValue::Leaf(text) => after.set(edit.node, Child::Leaf(text.clone())),
-                EditValue::Any(xml) => after.set(edit.node, Child::Any(Arc::from(xml.as_str()))),
+                EditValue::Any(xml) => after.set(edit.node, Child::Any(Arc::from(&**xml))),
                 EditValue::Absent => return Err(self.no_value()),
-                EditValue::None | EditValue::Entry { .. } | EditValue::Item { .. } => {
+                EditValue::Container(_) | EditValue::Entry(_) | EditValue::Item(_) => {
                     return Err(self.misfit());
                 }
             },
@@ -307,7 +307,7 @@ impl<'a> Applier<'a> {
         let here = self.path.len();
         // In the order of the request, each with its depth below `here`.
         let mut pending: Vec<(usize, &'a EditNode)> = Vec::new();
-        pending.extend(edit.children.iter().rev().map(|child| (0, child)));
+        pending.extend(edit.children().iter().rev().map(|child| (0, child)));
         while let Some((depth, child)) = pending.pop() {
             self.path.truncate(here + depth);
             self.path.push(child);
@@ -317,7 +317,7 @@ impl<'a> Applier<'a> {
                 let kind = DataErrorKind::BadAttribute { attribute: "operation".into(), element };
                 return Err(self.fault(kind, message));
             }
-            pending.extend(child.children.iter().rev().map(|child| (depth + 1, child)));
+            pending.extend(child.children().iter().rev().map(|child| (depth + 1, child)));
         }
         self.path.truncate(here);
         Ok(())

@@ -1,11 +1,11 @@
 //! Where the applier of an edit is, and what it says there: footprint and faults.
 
 use super::apply::Applier;
-use super::edit::{EditNode, EditValue};
+use super::edit::EditNode;
 use super::footprint::Step as PathStep;
 use super::operation::{Existence, Refusal, Step, decide};
 use crate::yang::error::{DataError, DataErrorKind};
-use crate::yang::path::{InstancePath, Selector};
+use crate::yang::path::InstancePath;
 use crate::yang::schema::{Node, NodeId};
 
 impl<'a> Applier<'a> {
@@ -37,15 +37,7 @@ impl<'a> Applier<'a> {
 
     /// The path at hand.
     pub(super) fn steps(&self) -> Vec<PathStep> {
-        let step = |edit: &&EditNode| match &edit.value {
-            EditValue::Entry { key, .. } | EditValue::Item { key, .. } => {
-                (edit.node, Some(key.clone()))
-            }
-            EditValue::None | EditValue::Leaf(_) | EditValue::Absent | EditValue::Any(_) => {
-                (edit.node, None)
-            }
-        };
-        self.path.iter().map(step).collect()
+        self.path.iter().map(|edit| (edit.node, edit.key().cloned())).collect()
     }
 
     /// The schema's node of an edit's.
@@ -62,14 +54,7 @@ impl<'a> Applier<'a> {
     pub(super) fn fault(&self, kind: DataErrorKind, message: String) -> DataError {
         let mut path = InstancePath::default();
         for edit in &self.path {
-            let selector = match &edit.value {
-                EditValue::Entry { values, .. } => Selector::Keys(values.clone()),
-                EditValue::Item { value, .. } => Selector::Value(value.clone()),
-                EditValue::None | EditValue::Leaf(_) | EditValue::Absent | EditValue::Any(_) => {
-                    Selector::None
-                }
-            };
-            path = path.child(edit.node, selector);
+            path = path.child(edit.node, edit.selector());
         }
         DataError::new(kind, message).at(path)
     }

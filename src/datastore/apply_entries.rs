@@ -178,7 +178,8 @@ impl<'a> Applier<'a> {
         level: &mut Level<'a>,
         edit: &'a EditNode,
     ) -> Result<Option<Level<'a>>, DataError> {
-        let EditValue::Entry { key, values } = &edit.value else { return Err(self.misfit()) };
+        let EditValue::Entry(entry) = &edit.value else { return Err(self.misfit()) };
+        let (key, values) = (&entry.key, &*entry.values);
         let mut run = level.list(edit.node, List::new(list.order, self.seed));
         self.check_insert(list.order, edit)?;
         let step = self.decide(edit, run.existence(key))?;
@@ -197,7 +198,7 @@ impl<'a> Applier<'a> {
                     created.then(|| self.plain_entry(list, values, edit)).flatten()
                 {
                     self.touch();
-                    run.put(key, content, edit.insert.as_ref());
+                    run.put(key, content, edit.insert());
                     None
                 } else {
                     let start = self.keys(list, values)?;
@@ -228,7 +229,7 @@ impl<'a> Applier<'a> {
         for (node, value) in list.keys.iter().zip(values) {
             content.put_leaf(*node, value);
         }
-        for child in &edit.children {
+        for child in edit.children() {
             let node = self.schema.node_checked(child.node)?;
             let key = match &node.kind {
                 NodeKind::Leaf(leaf) => leaf.key.is_some(),
@@ -246,10 +247,10 @@ impl<'a> Applier<'a> {
                 EditValue::Leaf(_) if plain && key => {}
                 EditValue::Leaf(text) if plain && content.put_leaf(child.node, text) => {}
                 EditValue::Leaf(_)
-                | EditValue::None
+                | EditValue::Container(_)
                 | EditValue::Absent
-                | EditValue::Entry { .. }
-                | EditValue::Item { .. }
+                | EditValue::Entry(_)
+                | EditValue::Item(_)
                 | EditValue::Any(_) => return None,
             }
         }
@@ -275,14 +276,13 @@ impl<'a> Applier<'a> {
         edit: &'a EditNode,
         content: Container,
     ) -> Result<(), DataError> {
-        let (EditValue::Entry { key, .. }, Some(Open::List(run))) = (&edit.value, &mut level.open)
-        else {
+        let (Some(key), Some(Open::List(run))) = (edit.key(), &mut level.open) else {
             return Err(self.misfit());
         };
         if run.old(key).is_some_and(|old| old.same(&content)) {
-            run.keep(key, edit.insert.as_ref());
+            run.keep(key, edit.insert());
         } else {
-            run.put(key, content, edit.insert.as_ref());
+            run.put(key, content, edit.insert());
         }
         Ok(())
     }
@@ -297,7 +297,8 @@ impl<'a> Applier<'a> {
         let mut run = level.leaf_list(edit.node, LeafList::new(items.order, self.seed));
         self.check_insert(items.order, edit)?;
         match &edit.value {
-            EditValue::Item { key, value } => {
+            EditValue::Item(item) => {
+                let key = &item.key;
                 let step = self.decide(edit, run.existence(key))?;
                 if edit.operation != Operation::None {
                     self.touch();
@@ -308,13 +309,16 @@ impl<'a> Applier<'a> {
                 match step {
                     Step::Delete | Step::Skip => run.delete(key),
                     Step::Fresh if run.old(key).is_none() => {
-                        run.put(key, value.clone(), edit.insert.as_ref());
+                        run.put(key, item.value.clone(), edit.insert());
                     }
-                    Step::Fresh | Step::Keep => run.keep(key, edit.insert.as_ref()),
+                    Step::Fresh | Step::Keep => run.keep(key, edit.insert()),
                 }
             }
             EditValue::Absent => self.whole(run.old.is_some(), edit)?,
-            EditValue::None | EditValue::Leaf(_) | EditValue::Entry { .. } | EditValue::Any(_) => {
+            EditValue::Container(_)
+            | EditValue::Leaf(_)
+            | EditValue::Entry(_)
+            | EditValue::Any(_) => {
                 return Err(self.misfit());
             }
         }
@@ -337,7 +341,7 @@ impl<'a> Applier<'a> {
 
     /// `insert` belongs to an operation that inserts or moves, in a list whose order is the user's.
     fn check_insert(&self, order: Order, edit: &EditNode) -> Result<(), DataError> {
-        if edit.insert.is_none() {
+        if edit.insert().is_none() {
             return Ok(());
         }
         let (attribute, element) = ("insert".to_owned(), self.name(edit.node));
@@ -366,19 +370,19 @@ impl<'a> Applier<'a> {
         if run.entries.order() == Order::System {
             return Ok(());
         }
-        if edit.insert.is_some() || run.entries.get(key).is_none() {
+        if edit.insert().is_some() || run.entries.get(key).is_none() {
             self.touch_list();
         }
-        match &edit.insert {
+        match edit.insert() {
             Some(Insert::Before(anchor) | Insert::After(anchor))
                 if run.entries.get(anchor).is_none() =>
             {
                 let attribute = match edit.value {
-                    EditValue::Entry { .. } => "key".to_owned(),
-                    EditValue::None
+                    EditValue::Entry(_) => "key".to_owned(),
+                    EditValue::Container(_)
                     | EditValue::Leaf(_)
                     | EditValue::Absent
-                    | EditValue::Item { .. }
+                    | EditValue::Item(_)
                     | EditValue::Any(_) => "value".to_owned(),
                 };
                 let kind = DataErrorKind::BadAttribute { attribute, element: self.name(edit.node) };

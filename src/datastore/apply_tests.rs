@@ -2,7 +2,7 @@
 
 use super::apply::{apply_edit, tree_of};
 use super::candidate::Candidate;
-use super::edit::{EditNode, EditValue, Operation};
+use super::edit::{EditEntry, EditNode, EditValue, Operation};
 use super::testing::{edit, edit_of, fault, outcome, schema, show, tree};
 use crate::base::ids::Revision;
 use crate::yang::error::DataErrorKind;
@@ -339,7 +339,10 @@ fn user_ordered_entries_are_modified_one_at_a_time_in_the_order_of_the_request()
 fn insert_is_unknown_where_the_server_orders() {
     let schema = schema();
     let mut edit = edit("c{l[a]}");
-    edit.nodes[0].children[0].insert = Some(super::edit::Insert::First);
+    let EditValue::Entry(entry) = &mut edit.nodes[0].children_mut().unwrap()[0].value else {
+        panic!()
+    };
+    entry.insert = Some(Box::new(super::edit::Insert::First));
     let error = apply_edit(&schema, &tree(""), &edit).unwrap_err();
     assert_eq!(fault(&schema, &error), "unknown-attribute insert l /c/l[a]");
 }
@@ -453,10 +456,9 @@ fn the_examples_of_user_ordered_inserts_give_what_the_rfc_says() {
         &schema,
         "ssh{cipher='3des'@after=aes} user[barney,rubble]{type=admin} user[betty,rubble]",
     );
-    let anchor = edit.nodes[2].value.clone();
-    let EditValue::Entry { key: rubble, .. } = edit.nodes[1].value.clone() else { panic!() };
-    assert!(matches!(anchor, EditValue::Entry { .. }));
-    edit.nodes[2].insert = Some(super::edit::Insert::Before(rubble));
+    let rubble = edit.nodes[1].key().unwrap().clone();
+    let EditValue::Entry(betty) = &mut edit.nodes[2].value else { panic!() };
+    betty.insert = Some(Box::new(super::edit::Insert::Before(rubble)));
     let edited = apply_edit(&schema, &before, &edit).unwrap();
     assert_eq!(
         show(&schema, &edited.tree),
@@ -479,15 +481,15 @@ fn an_edit_of_another_schema_is_an_error_and_no_panic() {
     let schema = schema();
     let good = edit("c{x=1 l[a] ll=1}");
     for value in [
-        EditValue::None,
+        EditValue::Container(Box::default()),
         EditValue::Absent,
-        EditValue::Any(String::new()),
+        EditValue::Any("".into()),
         EditValue::Leaf("".into()),
     ] {
         for at in 0..3 {
             let mut edit = good.clone();
             let fits = matches!((at, &value), (0, EditValue::Any(_) | EditValue::Leaf(_)));
-            edit.nodes[0].children[at].value = value.clone();
+            edit.nodes[0].children_mut().unwrap()[at].value = value.clone();
             assert_eq!(apply_edit(&schema, &tree(""), &edit).is_ok(), fits, "{at} {value:?}");
         }
     }
@@ -522,8 +524,8 @@ fn a_model_as_deep_as_data_may_be_is_no_trouble() {
     let edited = apply_edit(&schema, &Tree::empty(Seed::default()), &edit).unwrap();
     let mut remove = edit.clone();
     let mut node: &mut EditNode = &mut remove.nodes[0];
-    while !node.children.is_empty() {
-        node = &mut node.children[0];
+    while !node.children().is_empty() {
+        node = &mut node.children_mut().unwrap()[0];
     }
     node.operation = Operation::Delete;
     let mut candidate = Candidate::new(Revision(1), &edited.tree);
@@ -554,21 +556,19 @@ fn a_large_load_gives_every_entry() {
     let leaf = found(Some(list), "v");
     assert!(matches!(schema.node(list).kind, NodeKind::List(_)));
     let load = |numbers: &mut dyn Iterator<Item = u32>, value: &str| {
-        let node = |node, value, children| EditNode {
-            node,
-            operation: Operation::Merge,
-            value,
-            children,
-            insert: None,
-        };
+        let node = |node, value| EditNode { node, operation: Operation::Merge, value };
         let entry = |number: u32| {
-            let values = vec![number.to_string().into()];
+            let values: Box<[crate::yang::tree::Text]> = [number.to_string().into()].into();
             let key = schema.list_key(list, &values);
-            let v = node(leaf, EditValue::Leaf(value.into()), vec![]);
-            node(list, EditValue::Entry { key, values }, vec![v])
+            let children = [node(leaf, EditValue::Leaf(value.into()))].into();
+            let entry = EditEntry { key, values, children, insert: None };
+            node(list, EditValue::Entry(Box::new(entry)))
         };
         let entries = numbers.map(entry).collect();
-        super::edit::Edit { nodes: vec![node(top, EditValue::None, entries)], ..Default::default() }
+        super::edit::Edit {
+            nodes: vec![node(top, EditValue::Container(entries))],
+            ..Default::default()
+        }
     };
     let empty = Tree::empty(Seed::default());
     let loaded = apply_edit(&schema, &empty, &load(&mut (0..COUNT), "a")).unwrap();

@@ -51,7 +51,7 @@ impl<'a> Applier<'a> {
             if !implied && states_data(edit.operation) {
                 return true;
             }
-            pending.extend(&edit.children);
+            pending.extend(edit.children());
         }
         false
     }

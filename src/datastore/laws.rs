@@ -4,7 +4,9 @@
 
 use super::apply::{apply_edit, tree_of};
 use super::candidate::Candidate;
-use super::edit::{DefaultOperation, Edit, EditNode, EditValue, Insert, Operation};
+use super::edit::{
+    DefaultOperation, Edit, EditEntry, EditItem, EditNode, EditValue, Insert, Operation,
+};
 use super::footprint::Footprint;
 use super::graft::graft;
 use super::testing::{Dice, fault, schema, show};
@@ -39,7 +41,10 @@ impl Random<'_> {
         for _ in 0..1 + self.dice.below(4) {
             let id = *self.dice.pick(among);
             let mut node = self.node(id, inherited);
-            node.children = self.children(&node);
+            let inside = self.children(&node);
+            if let Some(children) = node.children_mut() {
+                *children = inside.into();
+            }
             let twice = nodes.iter().any(|other| same_instance(other, &node));
             let cases = |node: &EditNode| {
                 let gone = matches!(node.operation, Operation::Delete | Operation::Remove);
@@ -70,12 +75,15 @@ impl Random<'_> {
         let own = self.operations > 0 && self.dice.below(self.operations) == 0;
         let operation = if own { *self.dice.pick(&all) } else { inherited };
         let number = |dice: &mut Dice| Text::new(dice.pick(&["1", "2", "10"]));
-        let (value, order) = match &self.schema.node(id).kind {
-            NodeKind::Container { .. } => (EditValue::None, Order::System),
+        let (mut value, order) = match &self.schema.node(id).kind {
+            NodeKind::Container { .. } => (EditValue::Container(Box::default()), Order::System),
             NodeKind::List(list) => {
                 let mut values = vec![self.word()];
                 values.extend((1..list.keys.len()).map(|_| number(&mut self.dice)));
-                (EditValue::Entry { key: self.schema.list_key(id, &values), values }, list.order)
+                let key = self.schema.list_key(id, &values);
+                let (values, children) = (values.into(), Box::default());
+                let entry = EditEntry { key, values, children, insert: None };
+                (EditValue::Entry(Box::new(entry)), list.order)
             }
             NodeKind::LeafList(items) => {
                 let numbers = *self.schema.node(id).name == *"ll";
@@ -85,15 +93,20 @@ impl Random<'_> {
                     (EditValue::Absent, Order::System)
                 } else {
                     let key = self.schema.leaf_list_key(id, &value);
-                    (EditValue::Item { key, value }, items.order)
+                    (EditValue::Item(Box::new(EditItem { key, value, insert: None })), items.order)
                 }
             }
             NodeKind::Leaf(_) => (EditValue::Leaf(number(&mut self.dice)), Order::System),
-            _ => (EditValue::Any(self.word().to_string()), Order::System),
+            _ => (EditValue::Any(self.word().as_str().into()), Order::System),
         };
         let insert = (order == Order::User && self.operations > 0 && self.dice.below(3) == 0)
-            .then(|| self.insert(id));
-        EditNode { node: id, operation, value, children: Vec::new(), insert }
+            .then(|| Box::new(self.insert(id)));
+        match &mut value {
+            EditValue::Entry(entry) => entry.insert = insert,
+            EditValue::Item(item) => item.insert = insert,
+            _ => assert!(insert.is_none(), "only entries have a place"),
+        }
+        EditNode { node: id, operation, value }
     }
 
     fn insert(&mut self, id: NodeId) -> Insert {
@@ -116,8 +129,8 @@ impl Random<'_> {
             |id| matches!(&self.schema.node(*id).kind, NodeKind::Leaf(leaf) if leaf.key.is_some()),
         );
         let mut children = Vec::new();
-        if let EditValue::Entry { values, .. } = &node.value {
-            for (key, value) in keys.iter().zip(values) {
+        if let EditValue::Entry(entry) = &node.value {
+            for (key, value) in keys.iter().zip(&entry.values) {
                 let mut leaf = self.node(*key, node.operation);
                 leaf.value = EditValue::Leaf(value.clone());
                 children.push(leaf);
@@ -137,16 +150,9 @@ impl Random<'_> {
     }
 }
 
-fn key_of(edit: &EditNode) -> Option<&Key> {
-    match &edit.value {
-        EditValue::Entry { key, .. } | EditValue::Item { key, .. } => Some(key),
-        _ => None,
-    }
-}
-
 fn same_instance(a: &EditNode, b: &EditNode) -> bool {
     let whole = |edit: &EditNode| edit.value == EditValue::Absent;
-    a.node == b.node && (key_of(a) == key_of(b) || whole(a) || whole(b))
+    a.node == b.node && (a.key() == b.key() || whole(a) || whole(b))
 }
 
 fn exclude(a: &[CaseOf], b: &[CaseOf]) -> bool {
@@ -243,7 +249,7 @@ impl Model<'_> {
     fn child(&self, before: &[Element], after: &mut Vec<Element>, edit: &EditNode) -> Option<()> {
         let kind = &self.0.node(edit.node).kind;
         let whole = edit.value == EditValue::Absent;
-        let is_it = |e: &Element| e.node == edit.node && (whole || e.key.as_ref() == key_of(edit));
+        let is_it = |e: &Element| e.node == edit.node && (whole || e.key.as_ref() == edit.key());
         let old = before.iter().find(|element| is_it(element));
         let implied = matches!(kind, NodeKind::Container { presence: false });
         if edit.operation == Operation::Create && old.is_some() {
@@ -259,19 +265,19 @@ impl Model<'_> {
         if matches!(kind, NodeKind::Leaf(leaf) if leaf.key.is_some()) {
             return (!gone).then_some(());
         }
-        if edit.insert.is_some() && (gone || edit.operation == Operation::None) {
+        if edit.insert().is_some() && (gone || edit.operation == Operation::None) {
             return None;
         }
         if gone {
             after.retain(|element| !is_it(element));
-            return (!states(&edit.children)).then_some(());
+            return (!states(edit.children())).then_some(());
         }
         let fresh = matches!(edit.operation, Operation::Replace | Operation::Create);
         let old_children = old.map_or(vec![], |old| old.children.clone());
         let mut start = if fresh { vec![] } else { old_children.clone() };
-        if let (EditValue::Entry { values, .. }, NodeKind::List(list)) = (&edit.value, kind) {
+        if let (EditValue::Entry(entry), NodeKind::List(list)) = (&edit.value, kind) {
             start.retain(|child| !list.keys.contains(&child.node));
-            let keys = list.keys.iter().zip(values);
+            let keys = list.keys.iter().zip(&entry.values);
             start.extend(keys.map(|(node, value)| Element {
                 node: *node,
                 key: None,
@@ -280,18 +286,18 @@ impl Model<'_> {
             }));
         }
         let at = self.place(after, edit)?;
-        let children = self.children(&old_children, start, &edit.children)?;
+        let children = self.children(&old_children, start, edit.children())?;
         let text = match &edit.value {
             EditValue::Leaf(_) | EditValue::Any(_) if edit.operation == Operation::None => {
                 old?.text.clone()
             }
             EditValue::Leaf(text) => text.to_string(),
-            EditValue::Any(xml) => xml.clone(),
-            EditValue::Item { value, .. } => value.to_string(),
+            EditValue::Any(xml) => xml.to_string(),
+            EditValue::Item(item) => item.value.to_string(),
             _ => String::new(),
         };
         let empty = implied && children.is_empty();
-        let element = Element { node: edit.node, key: key_of(edit).cloned(), text, children };
+        let element = Element { node: edit.node, key: edit.key().cloned(), text, children };
         after.retain(|other| !is_it(other));
         if !empty {
             after.insert(at.min(after.len()), element);
@@ -301,18 +307,18 @@ impl Model<'_> {
 
     /// The index that the element will have when its old place is empty.
     fn place(&self, after: &[Element], edit: &EditNode) -> Option<usize> {
-        let mine = |e: &&Element| e.node == edit.node && e.key.as_ref() == key_of(edit);
+        let mine = |e: &&Element| e.node == edit.node && e.key.as_ref() == edit.key();
         let without: Vec<&Element> = after.iter().filter(|e| !mine(e)).collect();
         let there = after.iter().position(|e| mine(&e));
         let find = |key: &Key| {
             let anchor = |e: &&Element| e.node == edit.node && e.key.as_ref() == Some(key);
             without.iter().position(anchor)
         };
-        match &edit.insert {
+        match edit.insert() {
             None => Some(there.unwrap_or(without.len())),
             Some(Insert::First) => Some(0),
             Some(Insert::Last) => Some(without.len()),
-            Some(Insert::Before(key) | Insert::After(key)) if Some(key) == key_of(edit) => there,
+            Some(Insert::Before(key) | Insert::After(key)) if Some(key) == edit.key() => there,
             Some(Insert::Before(key)) => find(key),
             Some(Insert::After(key)) => find(key).map(|at| at + 1),
         }
@@ -322,7 +328,7 @@ impl Model<'_> {
 fn states(edits: &[EditNode]) -> bool {
     edits.iter().any(|edit| {
         matches!(edit.operation, Operation::Merge | Operation::Replace | Operation::Create)
-            || states(&edit.children)
+            || states(edit.children())
     })
 }
 
@@ -372,7 +378,9 @@ fn shuffle(schema: &Schema, dice: &mut Dice, nodes: &mut [EditNode]) {
     for (to, from) in order.iter().enumerate() {
         let from = lists.get_mut(&old[*from].node).and_then(Vec::pop).unwrap_or(*from);
         nodes[to] = old[from].clone();
-        shuffle(schema, dice, &mut nodes[to].children);
+        if let Some(children) = nodes[to].children_mut() {
+            shuffle(schema, dice, children);
+        }
     }
 }
 
@@ -411,7 +419,9 @@ fn a_merge_done_twice_is_a_merge_done_once() {
 fn uniform(nodes: &mut [EditNode], operation: Operation) {
     for node in nodes {
         node.operation = operation;
-        uniform(&mut node.children, operation);
+        if let Some(children) = node.children_mut() {
+            uniform(children, operation);
+        }
     }
 }
 

@@ -9,7 +9,9 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test fails on everything else")]
 
 use super::apply::{Edited, apply_edit};
-use super::edit::{DefaultOperation, Edit, EditNode, EditValue, Insert, Operation};
+use super::edit::{
+    DefaultOperation, Edit, EditEntry, EditItem, EditNode, EditValue, Insert, Operation,
+};
 use crate::yang::error::{DataError, DataErrorKind};
 use crate::yang::libyang::compile_for_test;
 use crate::yang::path::{InstancePath, Selector};
@@ -138,7 +140,7 @@ impl Parser<'_> {
         let Lookup::Found(node) = self.schema.child(parent, None, &name) else {
             panic!("no node '{name}'")
         };
-        let value = self.value(node);
+        let mut value = self.value(node);
         let operation = if self.chars.next_if_eq(&':').is_some() {
             match self.word().as_str() {
                 "merge" => Operation::Merge,
@@ -152,7 +154,7 @@ impl Parser<'_> {
         } else {
             inherited
         };
-        let insert = self.chars.next_if_eq(&'@').is_some().then(|| self.insert(node));
+        let place = self.chars.next_if_eq(&'@').is_some().then(|| Box::new(self.insert(node)));
         let mut children = self.keys(node, &value, operation);
         if self.chars.next_if_eq(&'{').is_some() {
             let stated = self.nodes(Some(node), operation);
@@ -160,25 +162,37 @@ impl Parser<'_> {
             children.extend(stated);
             assert_eq!(self.chars.next(), Some('}'));
         }
-        EditNode { node, operation, value, children, insert }
+        match &mut value {
+            EditValue::Container(inside) => *inside = children.into(),
+            EditValue::Entry(entry) => {
+                (entry.children, entry.insert) = (children.into(), place);
+            }
+            EditValue::Item(item) => item.insert = place,
+            EditValue::Leaf(_) | EditValue::Absent | EditValue::Any(_) => {
+                assert!(children.is_empty() && place.is_none(), "nothing is inside");
+            }
+        }
+        EditNode { node, operation, value }
     }
 
     fn value(&mut self, node: NodeId) -> EditValue {
         let text = if self.chars.next_if_eq(&'=').is_some() { Some(self.word()) } else { None };
         match (&self.schema.node(node).kind, text) {
-            (NodeKind::Container { .. }, None) => EditValue::None,
+            (NodeKind::Container { .. }, None) => EditValue::Container(Box::default()),
             (NodeKind::Leaf(_), Some(text)) => EditValue::Leaf(Text::new(text)),
             (NodeKind::LeafList(_), Some(text)) => {
                 let key = self.schema.leaf_list_key(node, &text);
-                EditValue::Item { key, value: Text::new(text) }
+                EditValue::Item(Box::new(EditItem { key, value: Text::new(text), insert: None }))
             }
             (NodeKind::Anydata { .. } | NodeKind::Anyxml { .. }, Some(text)) => {
-                EditValue::Any(text)
+                EditValue::Any(text.into())
             }
             (NodeKind::List(_), None) => {
                 assert_eq!(self.chars.next(), Some('['));
                 let values = self.words();
-                EditValue::Entry { key: self.schema.list_key(node, &values), values }
+                let key = self.schema.list_key(node, &values);
+                let (values, children) = (values.into(), Box::default());
+                EditValue::Entry(Box::new(EditEntry { key, values, children, insert: None }))
             }
             (_, None) => EditValue::Absent,
             (_, Some(text)) => panic!("{text} is no value here"),
@@ -204,8 +218,7 @@ impl Parser<'_> {
 
     /// A list entry's key leafs, which a payload always has.
     fn keys(&self, node: NodeId, value: &EditValue, operation: Operation) -> Vec<EditNode> {
-        let (NodeKind::List(list), EditValue::Entry { values, .. }) =
-            (&self.schema.node(node).kind, value)
+        let (NodeKind::List(list), EditValue::Entry(entry)) = (&self.schema.node(node).kind, value)
         else {
             return Vec::new();
         };
@@ -213,10 +226,8 @@ impl Parser<'_> {
             node: *node,
             operation,
             value: EditValue::Leaf(value.clone()),
-            children: Vec::new(),
-            insert: None,
         };
-        list.keys.iter().zip(values).map(key).collect()
+        list.keys.iter().zip(&entry.values).map(key).collect()
     }
 }
 

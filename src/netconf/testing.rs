@@ -115,29 +115,30 @@ fn order(schema: &Schema, id: NodeId) -> Order {
 
 /// What an edit without operations makes of nothing.
 fn fill(schema: &Schema, data: &mut Container, nodes: &[EditNode]) {
-    for EditNode { node, value, children, .. } in nodes {
+    for edit in nodes {
+        let node = &edit.node;
         let mut inside = Container::default();
-        fill(schema, &mut inside, children);
+        fill(schema, &mut inside, edit.children());
         let order = order(schema, *node);
-        let child = match value {
-            EditValue::None => Child::Container(inside),
+        let child = match &edit.value {
+            EditValue::Container(_) => Child::Container(inside),
             EditValue::Leaf(value) => Child::Leaf(value.clone()),
-            EditValue::Any(xml) => Child::Any(xml.as_str().into()),
+            EditValue::Any(xml) => Child::Any((**xml).into()),
             EditValue::Absent => continue,
-            EditValue::Entry { key, .. } => {
+            EditValue::Entry(entry) => {
                 let mut list = match data.get(*node) {
                     Some(ChildRef::List(list)) => list.clone(),
                     _ => Entries::new(order, Seed(7)),
                 };
-                list.insert(key.clone(), inside);
+                list.insert(entry.key.clone(), inside);
                 Child::List(list)
             }
-            EditValue::Item { key, value } => {
+            EditValue::Item(item) => {
                 let mut items = match data.get(*node) {
                     Some(ChildRef::LeafList(items)) => items.clone(),
                     _ => Entries::new(order, Seed(7)),
                 };
-                items.insert(key.clone(), value.clone());
+                items.insert(item.key.clone(), item.value.clone());
                 Child::LeafList(items)
             }
         };

@@ -1,6 +1,6 @@
 //! The models of a world, and edits of them. Each edit writes a value that no other edit writes.
 
-use crate::datastore::edit::{DefaultOperation, Edit, EditNode, EditValue, Operation};
+use crate::datastore::edit::{DefaultOperation, Edit, EditEntry, EditNode, EditValue, Operation};
 use crate::replication::snapshot::{Decoder, SnapshotError};
 use crate::replication::state::State;
 use crate::yang::libyang::{CompileOptions, compile};
@@ -139,9 +139,7 @@ impl Model {
         let top = EditNode {
             node: self.top,
             operation: Operation::Merge,
-            value: EditValue::None,
-            children: vec![node],
-            insert: None,
+            value: EditValue::Container([node].into()),
         };
         Edit { default_operation: DefaultOperation::Merge, nodes: vec![top] }
     }
@@ -150,8 +148,8 @@ impl Model {
         let name = Text::new(ENTRIES[number]);
         let key = self.schema.list_key(self.list, std::slice::from_ref(&name));
         let children = Some(leaf(self.key, operation, &name)).into_iter().chain(value).collect();
-        let value = EditValue::Entry { key, values: vec![name] };
-        EditNode { node: self.list, operation, value, children, insert: None }
+        let entry = EditEntry { key, values: [name].into(), children, insert: None };
+        EditNode { node: self.list, operation, value: EditValue::Entry(Box::new(entry)) }
     }
 }
 
@@ -162,6 +160,5 @@ impl Default for Model {
 }
 
 fn leaf(node: NodeId, operation: Operation, value: &str) -> EditNode {
-    let value = EditValue::Leaf(Text::new(value));
-    EditNode { node, operation, value, children: Vec::new(), insert: None }
+    EditNode { node, operation, value: EditValue::Leaf(Text::new(value)) }
 }

@@ -314,15 +314,11 @@ fn set(schema: &Schema, target: Datastore, leaf: &str, value: Option<&str>) -> R
         node,
         operation: if value.is_some() { Operation::Merge } else { Operation::Remove },
         value: value.map_or(EditValue::Absent, |value| EditValue::Leaf(Text::new(value))),
-        children: Vec::new(),
-        insert: None,
     };
     let top = EditNode {
         node: container,
         operation: Operation::Merge,
-        value: EditValue::None,
-        children: vec![leaf],
-        insert: None,
+        value: EditValue::Container([leaf].into()),
     };
     let edit = Edit { default_operation: DefaultOperation::Merge, nodes: vec![top] };
     Request::EditConfig { target, test_option: TestOption::Unstated, edit }

@@ -17,7 +17,7 @@ const WITH_DEFAULTS: &str = "urn:ietf:params:xml:ns:netconf:default:1.0";
 pub(super) struct Attributes {
     /// In force: the element's own or the inherited one.
     pub(super) operation: Operation,
-    pub(super) insert: Option<Insert>,
+    pub(super) insert: Option<Box<Insert>>,
     /// The value is tagged as the default.
     pub(super) is_default: bool,
 }
@@ -72,7 +72,7 @@ impl Payload<'_, '_> {
                 return Err(self.attribute_fault(id, kind, message));
             }
         }
-        read.insert = self.placement(id, node, &placement)?;
+        read.insert = self.placement(id, node, &placement)?.map(Box::new);
         Ok(read)
     }
 
@@ -160,6 +160,13 @@ impl Payload<'_, '_> {
         }
         let values: Vec<_> = values.into_iter().collect::<Option<_>>()?;
         Some(self.schema.list_key(id, &values))
+    }
+
+    /// `insert` stands at what is deleted as a whole.
+    pub(super) fn inserts_nothing(&self, id: NodeId) -> Fault {
+        let element = self.schema.node(id).name.to_string();
+        let kind = DataErrorKind::BadAttribute { attribute: "insert".to_owned(), element };
+        self.attribute_fault(id, kind, "the operation inserts and moves nothing".to_owned())
     }
 
     fn bad_attribute(&self, id: NodeId, node: &Node, attribute: &Attribute<'_>) -> Fault {

@@ -17,11 +17,7 @@ pub(super) fn check_siblings(payload: &Payload<'_, '_>) -> Result<(), Fault> {
 
 /// What tells a child from its siblings.
 fn identity(child: &EditNode) -> (NodeId, Option<&Key>) {
-    let key = match &child.value {
-        EditValue::Entry { key, .. } | EditValue::Item { key, .. } => Some(key),
-        EditValue::None | EditValue::Leaf(_) | EditValue::Absent | EditValue::Any(_) => None,
-    };
-    (child.node, key)
+    (child.node, child.key())
 }
 
 fn check_unique(payload: &Payload<'_, '_>, children: &[EditNode]) -> Result<(), Fault> {
@@ -39,17 +35,12 @@ fn check_unique(payload: &Payload<'_, '_>, children: &[EditNode]) -> Result<(), 
 
 fn repeated(payload: &Payload<'_, '_>, child: &EditNode) -> Fault {
     let name = &*payload.schema.node(child.node).name;
-    let selector = match &child.value {
-        EditValue::Entry { values, .. } => Selector::Keys(values.clone()),
-        EditValue::Item { value, .. } => Selector::Value(value.clone()),
-        EditValue::None | EditValue::Leaf(_) | EditValue::Absent | EditValue::Any(_) => {
-            let kind = DataErrorKind::BadElement { element: name.to_owned() };
-            let path = payload.path().child(child.node, Selector::None);
-            let message = format!("{name} is given more than once");
-            return Box::new(DataError::new(kind, message).at(path));
-        }
-    };
-    let path = payload.path().child(child.node, selector);
+    let path = payload.path().child(child.node, child.selector());
+    if child.key().is_none() {
+        let kind = DataErrorKind::BadElement { element: name.to_owned() };
+        let message = format!("{name} is given more than once");
+        return Box::new(DataError::new(kind, message).at(path));
+    }
     let kind = DataErrorKind::NotUnique { non_unique: vec![path.clone()] };
     let message = format!("the same entry of {name} is given more than once");
     Box::new(DataError::new(kind, message).tagged("data-not-unique").at(path))
@@ -86,8 +77,8 @@ pub(super) fn is_default(schema: &Schema, id: NodeId, value: &EditValue) -> bool
         (NodeKind::Leaf(leaf), EditValue::Leaf(value)) => {
             leaf.default.as_deref().is_some_and(|default| is(default, value))
         }
-        (NodeKind::LeafList(list), EditValue::Item { value, .. }) => {
-            list.defaults.iter().any(|default| is(default, value))
+        (NodeKind::LeafList(list), EditValue::Item(item)) => {
+            list.defaults.iter().any(|default| is(default, &item.value))
         }
         (_, _) => false,
     }

@@ -13,7 +13,9 @@ mod checks;
 #[cfg(test)]
 mod tests;
 
-use crate::datastore::edit::{DefaultOperation, Edit, EditNode, EditValue, Insert, Operation};
+use crate::datastore::edit::{
+    DefaultOperation, Edit, EditEntry, EditItem, EditNode, EditValue, Insert, Operation,
+};
 use crate::xml::{Content, Event, Reader, XmlError};
 use crate::yang::error::{DataError, DataErrorKind};
 use crate::yang::path::{InstancePath, Selector};
@@ -97,7 +99,7 @@ struct Frame {
     /// `None` is `<config>`.
     node: Option<NodeId>,
     operation: Operation,
-    insert: Option<Insert>,
+    insert: Option<Box<Insert>>,
     children: Vec<EditNode>,
     /// Where the last child's node stands among the schema's children.
     last: usize,
@@ -109,7 +111,7 @@ struct Frame {
 const WIDTH_MAX: usize = 16;
 
 impl Frame {
-    fn new(node: Option<NodeId>, operation: Operation, insert: Option<Insert>) -> Self {
+    fn new(node: Option<NodeId>, operation: Operation, insert: Option<Box<Insert>>) -> Self {
         Self { node, operation, insert, children: Vec::new(), last: 0, width: 0 }
     }
 }
@@ -149,10 +151,12 @@ impl Payload<'_, '_> {
             NodeKind::Leaf(leaf) => self.leaf(id, attributes, leaf.key.is_some()),
             NodeKind::LeafList(_) => self.leaf_list_entry(id, attributes),
             NodeKind::Anydata { .. } | NodeKind::Anyxml { .. } => {
-                let value = EditValue::Any(self.reader.copy_content()?);
-                let Attributes { operation, insert, is_default: _ } = attributes;
-                let children = Vec::new();
-                self.top.children.push(EditNode { node: id, operation, value, children, insert });
+                let value = EditValue::Any(self.reader.copy_content()?.into_boxed_str());
+                self.top.children.push(EditNode {
+                    node: id,
+                    operation: attributes.operation,
+                    value,
+                });
                 Ok(())
             }
             NodeKind::Rpc { .. } | NodeKind::Action { .. } | NodeKind::Notification => {
@@ -200,14 +204,13 @@ impl Payload<'_, '_> {
 
     fn leaf(&mut self, id: NodeId, attributes: Attributes, key: bool) -> Result<(), PayloadError> {
         self.leaf_content(id)?;
-        let Attributes { operation, insert, is_default } = attributes;
+        let Attributes { operation, insert: _, is_default } = attributes;
         let value = if removes(operation) && !key && self.reader.text().is_empty() {
             EditValue::Absent
         } else {
             EditValue::Leaf(self.canonical(id)?)
         };
-        let children = Vec::new();
-        self.top.children.push(EditNode { node: id, operation, value, children, insert });
+        self.top.children.push(EditNode { node: id, operation, value });
         if is_default { self.take_default() } else { Ok(()) }
     }
 
@@ -215,12 +218,19 @@ impl Payload<'_, '_> {
         self.leaf_content(id)?;
         let Attributes { operation, insert, is_default } = attributes;
         let value = match self.canonical(id) {
-            Ok(value) => EditValue::Item { key: self.schema.leaf_list_key(id, &value), value },
-            Err(_) if removes(operation) && self.reader.text().is_empty() => EditValue::Absent,
+            Ok(value) => {
+                let key = self.schema.leaf_list_key(id, &value);
+                EditValue::Item(Box::new(EditItem { key, value, insert }))
+            }
+            Err(_) if removes(operation) && self.reader.text().is_empty() => {
+                if insert.is_some() {
+                    return Err(self.inserts_nothing(id).into());
+                }
+                EditValue::Absent
+            }
             Err(error) => return Err(error.into()),
         };
-        let children = Vec::new();
-        self.top.children.push(EditNode { node: id, operation, value, children, insert });
+        self.top.children.push(EditNode { node: id, operation, value });
         if is_default { self.take_default() } else { Ok(()) }
     }
 
@@ -263,18 +273,25 @@ impl Payload<'_, '_> {
 
     /// The innermost node is complete: it becomes a child of `outer`.
     fn close(&mut self, outer: Frame) -> Result<(), Fault> {
-        let value = match self.top.node.and_then(|id| Some((id, self.list(id)?))) {
-            None => EditValue::None,
+        let key = match self.top.node.and_then(|id| Some((id, self.list(id)?))) {
+            None => None,
             Some((id, list)) => {
                 let values = self.keys(list, &outer, id)?;
-                EditValue::Entry { key: self.schema.list_key(id, &values), values }
+                Some((self.schema.list_key(id, &values), values.into_boxed_slice()))
             }
         };
         let Frame { node, operation, insert, children, last: _, width: _ } =
             std::mem::replace(&mut self.top, outer);
         self.top.width = children.len();
+        let children = children.into_boxed_slice();
+        let value = match key {
+            None => EditValue::Container(children),
+            Some((key, values)) => {
+                EditValue::Entry(Box::new(EditEntry { key, values, children, insert }))
+            }
+        };
         if let Some(node) = node {
-            self.top.children.push(EditNode { node, operation, value, children, insert });
+            self.top.children.push(EditNode { node, operation, value });
         }
         Ok(())
     }
@@ -342,10 +359,10 @@ fn key_value(frame: &Frame, at: usize, key: NodeId) -> Option<&Text> {
     };
     match &child?.value {
         EditValue::Leaf(value) => Some(value),
-        EditValue::None
+        EditValue::Container(_)
         | EditValue::Absent
-        | EditValue::Entry { .. }
-        | EditValue::Item { .. }
+        | EditValue::Entry(_)
+        | EditValue::Item(_)
         | EditValue::Any(_) => None,
     }
 }

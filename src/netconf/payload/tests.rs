@@ -20,7 +20,7 @@ fn show(schema: &Schema, nodes: &[EditNode]) -> String {
             if edit.operation != Operation::Merge {
                 text += &format!("!{:?}", edit.operation).to_lowercase();
             }
-            if let Some(insert) = &edit.insert {
+            if let Some(insert) = edit.insert() {
                 let of = |key: &Key| {
                     format!("({})", String::from_utf8_lossy(key.as_bytes()).replace('\0', ";"))
                 };
@@ -32,15 +32,15 @@ fn show(schema: &Schema, nodes: &[EditNode]) -> String {
                 };
             }
             match &edit.value {
-                EditValue::None => {}
+                EditValue::Container(_) => {}
                 EditValue::Leaf(value) => text += &format!("={value}"),
                 EditValue::Absent => text += "=?",
-                EditValue::Entry { values, .. } => text += &format!("[{}]", values.join(",")),
-                EditValue::Item { value, .. } => text += &format!("=[{value}]"),
+                EditValue::Entry(entry) => text += &format!("[{}]", entry.values.join(",")),
+                EditValue::Item(item) => text += &format!("=[{}]", item.value),
                 EditValue::Any(xml) => text += &format!("=({xml})"),
             }
-            if !edit.children.is_empty() {
-                text += &format!("{{{}}}", show(schema, &edit.children));
+            if !edit.children().is_empty() {
+                text += &format!("{{{}}}", show(schema, edit.children()));
             }
             text
         })
@@ -257,6 +257,10 @@ fn wrong_placement_is_refused() {
         "bad-attribute value ref /m:box/m:ref",
     );
     refuses("<word y:insert='after'>w</word>", "missing-attribute value word /m:box/m:word");
+    refuses(
+        "<ref y:insert='first' nc:operation='delete'/>",
+        "bad-attribute insert ref /m:box/m:ref",
+    );
     for (name, content) in [("tag", "x"), ("name", "x"), ("pair", ""), ("lid", ""), ("blob", "")] {
         let content = format!("<{name} y:insert='first'>{content}</{name}>");
         refuses(&content, &format!("unknown-attribute insert {name} /m:box/m:{name}"));
@@ -572,7 +576,9 @@ mod round_trip {
             let sorted = |content: &str| {
                 let mut edit = read(&schema, config(content).as_bytes(), ALLOWED).unwrap();
                 for top in &mut edit.nodes {
-                    top.children.sort_by_key(|child| child.node);
+                    if let Some(children) = top.children_mut() {
+                        children.sort_by_key(|child| child.node);
+                    }
                 }
                 show(&schema, &edit.nodes)
             };

@@ -185,7 +185,7 @@ fn the_content_of_config_is_read_with_its_operations() {
             panic!("{operation:?}");
         };
         assert_eq!(edit.nodes[0].operation, expected, "{xml}");
-        assert_eq!(edit.nodes[0].children[0].operation, expected, "{xml}");
+        assert_eq!(edit.nodes[0].children()[0].operation, expected, "{xml}");
     }
 }
 

@@ -55,6 +55,9 @@ pub(crate) fn load(
     dirs.extend(Some(PathBuf::from(STANDARD_DIR)).filter(|dir| dir.is_dir()));
     let sources = SOURCES.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec();
     let options = CompileOptions { dirs, modules: own.chain(chosen).collect(), features, sources };
+    // The last line where libyang itself dies of them.
+    let names: Vec<&str> = configuration.modules.iter().map(|module| &*module.name).collect();
+    tracing::info!(modules = names.join(" "), "compiling the models");
     let schema = compile(&options)?;
     for constraint in Rules::of(&schema).unbounded(&schema) {
         tracing::debug!(constraint, "what it reads is not known: it is checked with every change");

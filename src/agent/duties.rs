@@ -5,7 +5,7 @@ use super::asked::{Asked, Change, Content};
 use super::effects::ToPeer;
 use super::origin::Order;
 use crate::base::ids::{LogIndex, SessionKey};
-use crate::base::limits::{LOG_TAIL_ENTRIES, START_WAIT_MS};
+use crate::base::limits::{LOG_TAIL_BYTES, START_WAIT_MS};
 use crate::base::time::{Now, Timestamp};
 use crate::replication::entry::Body;
 use crate::transaction::confirmed::{RollbackCause, Step};
@@ -125,12 +125,12 @@ impl Agent {
         }
     }
 
-    /// A snapshot up to `index` is durable: the log before it is kept only for members that lag a little.
+    /// A snapshot up to `index` is durable: the log before it is kept only for members that lag, as far as memory allows.
     pub(super) fn compact_log(&mut self, index: LogIndex) {
         let conf = self.node.conf_state();
         let members = conf.voters.iter().chain(&conf.learners);
         let behind = members.filter_map(|member| self.node.matched(*member)).min();
-        let tail = index.0.saturating_sub(LOG_TAIL_ENTRIES);
+        let tail = self.node.log_tail(LOG_TAIL_BYTES).0;
         // At least the first entry goes: a new member has no configuration to begin the log with, and must be sent a
         // snapshot.
         let through = behind.unwrap_or(index).0.max(tail).max(1);

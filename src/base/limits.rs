@@ -239,8 +239,8 @@ pub(crate) const DIVERGED_FILES_MAX: usize = 2;
 pub(crate) const START_WAIT_MS: u64 = 5_000;
 /// Bytes of changes by which the kept revisions of running differ from each other.
 pub(crate) const KEPT_BYTES_MAX: u64 = 64 << 20;
-/// Log entries that stay in memory for members that lag a little; one that lags more is sent a snapshot.
-pub(crate) const LOG_TAIL_ENTRIES: u64 = 10_000;
+/// Bytes of log that stay in memory for members that lag; one that lags more is sent a snapshot.
+pub(crate) const LOG_TAIL_BYTES: u64 = 32 << 20;
 /// Bytes of the name of a node or of a cluster.
 pub(crate) const NODE_NAME_BYTES_MAX: usize = 64;
 /// Sessions of the local socket that are open before the node is ready; their ids are the last ones.

@@ -430,7 +430,8 @@ impl Engine {
 
     /// Takes a snapshot in the background when the log has grown enough, or a member needs one.
     fn snapshot_if_due(&mut self) -> Result<(), EngineError> {
-        let due = self.schedule.is_due(clock::now(), self.log.bytes(), self.agent.applied());
+        let log = (self.log.bytes(), self.agent.applied());
+        let due = self.schedule.is_due(clock::now(), log, self.peers.is_sending_snapshots());
         if !due || !self.agent.has_sound_data() || self.snapshot.is_some() {
             return Ok(());
         }

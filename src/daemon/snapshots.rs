@@ -41,9 +41,15 @@ impl Schedule {
         }
     }
 
-    /// Whether one is due, with a log of so many bytes that is applied through this entry.
-    pub(super) fn is_due(&self, now: Timestamp, log_bytes: u64, applied: LogIndex) -> bool {
-        let has_grown = log_bytes >= self.next_bytes || applied >= self.next_index;
+    /// Whether one is due, with a log of so many bytes that is applied through this entry. While others are sent to
+    /// members it may wait: none is deleted, and the log since is what these members need next.
+    pub(super) fn is_due(
+        &self,
+        now: Timestamp,
+        (log_bytes, applied): (u64, LogIndex),
+        is_sending: bool,
+    ) -> bool {
+        let has_grown = log_bytes >= self.next_bytes || applied >= self.next_index && !is_sending;
         (self.is_wanted || has_grown) && now >= self.not_before
     }
 
@@ -102,11 +108,14 @@ mod tests {
     fn it_is_due_by_bytes_by_entries_and_for_a_member() {
         let mut schedule = Schedule::new(1000, LogIndex(7));
         let last = LogIndex(7 + SNAPSHOT_ENTRIES - 1);
-        assert!(!schedule.is_due(NOW, 999, last));
-        assert!(schedule.is_due(NOW, 1000, last));
-        assert!(schedule.is_due(NOW, 0, LogIndex(last.0 + 1)));
+        assert!(!schedule.is_due(NOW, (999, last), false));
+        assert!(schedule.is_due(NOW, (1000, last), false));
+        let next = LogIndex(last.0 + 1);
+        assert!(schedule.is_due(NOW, (0, next), false));
+        assert!(!schedule.is_due(NOW, (0, next), true), "others are on their way");
+        assert!(schedule.is_due(NOW, (1000, next), true));
         schedule.is_wanted = true;
-        assert!(schedule.is_due(NOW, 0, LogIndex(7)));
+        assert!(schedule.is_due(NOW, (0, LogIndex(7)), false));
     }
 
     #[test]
@@ -114,21 +123,21 @@ mod tests {
         let mut schedule = Schedule::new(1000, LogIndex(0));
         let entries = 3 * SNAPSHOT_ENTRIES;
         schedule.is_there(LogIndex(100), entries * SNAPSHOT_BYTES_PER_ENTRY, 50);
-        assert!(!schedule.is_due(NOW, 1049, LogIndex(100 + entries - 1)));
-        assert!(schedule.is_due(NOW, 1050, LogIndex(100)));
-        assert!(schedule.is_due(NOW, 0, LogIndex(100 + entries)));
+        assert!(!schedule.is_due(NOW, (1049, LogIndex(100 + entries - 1)), false));
+        assert!(schedule.is_due(NOW, (1050, LogIndex(100)), false));
+        assert!(schedule.is_due(NOW, (0, LogIndex(100 + entries)), false));
         // Small again.
         schedule.is_there(LogIndex(100 + entries), 10, 0);
         let next = LogIndex(100 + entries + SNAPSHOT_ENTRIES);
-        assert!(!schedule.is_due(NOW, 0, LogIndex(next.0 - 1)));
-        assert!(schedule.is_due(NOW, 0, next));
+        assert!(!schedule.is_due(NOW, (0, LogIndex(next.0 - 1)), false));
+        assert!(schedule.is_due(NOW, (0, next), false));
     }
 
     #[test]
     fn after_a_failure_it_waits() {
         let mut schedule = Schedule::new(1000, LogIndex(0));
         schedule.has_failed(NOW);
-        assert!(!schedule.is_due(NOW, 2000, LogIndex(0)));
-        assert!(schedule.is_due(NOW.plus_ms(super::RETRY_MS), 2000, LogIndex(0)));
+        assert!(!schedule.is_due(NOW, (2000, LogIndex(0)), false));
+        assert!(schedule.is_due(NOW.plus_ms(super::RETRY_MS), (2000, LogIndex(0)), false));
     }
 }

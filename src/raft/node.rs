@@ -372,6 +372,11 @@ impl Node {
         self.raw.store().take_snapshot_wanted()
     }
 
+    /// The last entry behind which the log in memory has no more than so many bytes.
+    pub(crate) fn log_tail(&self, bytes: u64) -> LogIndex {
+        self.raw.store().tail(bytes)
+    }
+
     /// Forgets entries in memory up to `index`, as far as they are applied and a snapshot covers them.
     pub(crate) fn compact(&mut self, index: LogIndex) {
         let applied = LogIndex(self.raw.raft.raft_log.applied);

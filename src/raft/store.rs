@@ -80,6 +80,16 @@ impl Store {
         behind.filter(|entry| large::is_large(&entry.data)).map(entry_bytes).sum()
     }
 
+    /// The last entry behind which there are no more than so many bytes.
+    pub(super) fn tail(&self, bytes: u64) -> LogIndex {
+        let mut sum = 0_u64;
+        let beyond = self.entries.iter().rev().find(|entry| {
+            sum = sum.saturating_add(entry_bytes(entry));
+            sum > bytes
+        });
+        beyond.map_or(self.base.index, |entry| entry.index)
+    }
+
     /// The last entry.
     pub(super) fn last(&self) -> LogPosition {
         self.entries
@@ -330,6 +340,16 @@ mod tests {
         assert!(store.term(2).is_err());
         assert!(store.entries(3, 5, None, GetEntriesContext::empty(false)).is_err());
         assert_eq!(indexes(&store, 4, 6, None), [4, 5]);
+    }
+
+    #[test]
+    fn the_tail_has_at_most_so_many_bytes() {
+        let store = store(5);
+        let bytes = super::entry_bytes(&store.entries[0]);
+        assert_eq!(store.tail(5 * bytes), LogIndex(0));
+        assert_eq!(store.tail(5 * bytes - 1), LogIndex(1));
+        assert_eq!(store.tail(2 * bytes), LogIndex(3));
+        assert_eq!(store.tail(0), LogIndex(5));
     }
 
     #[test]

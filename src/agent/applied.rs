@@ -133,6 +133,10 @@ impl Agent {
             Applied::Done(effect) => self.took_effect(now, position, &entry, effect),
             Applied::Void | Applied::Known => {
                 tracing::debug!(index = position.index.0, "an entry had no effect");
+                if let Some(request) = entry.body.request() {
+                    // Another copy of it may be decided.
+                    self.leading.forget(request.txid);
+                }
             }
             Applied::Diverged { stated, found } if self.peers.alone => {
                 let why = format!("it states digest {stated}, and makes {found}");

@@ -113,7 +113,7 @@ impl Agent {
     /// Who leads if nobody is named: this node, or if it does already, the best of the others.
     fn next_leader(&self) -> Option<Incarnation> {
         if self.node.is_leader() {
-            return self.node.best_other_voter();
+            return self.best_successor();
         }
         Some(self.parameters.incarnation).filter(|_| self.node.is_voter())
     }
@@ -392,8 +392,8 @@ impl Agent {
                 return self.leading.forget(txid);
             }
             // A leader never proposes its own removal: another one does (PROTOCOL L9, F37).
-            let Some(best) = self.node.best_other_voter() else {
-                let message = "the only voter cannot leave; stop the node instead";
+            let Some(best) = self.best_successor() else {
+                let message = "there is no other voter that could lead; stop the node instead";
                 return self.abort(now, txid, vec![fault::operation_failed(message)]);
             };
             if let Err(error) = self.node.transfer_leader(best) {
@@ -414,6 +414,10 @@ impl Agent {
             let name =
                 self.state.member(to).map_or_else(String::new, |member| member.name.to_string());
             return self.abort(now, txid, vec![fault::member_unreachable(&name)]);
+        }
+        if self.has_diverged(to) {
+            let message = "its data are not those that the log states, so it cannot lead now";
+            return self.abort(now, txid, vec![fault::operation_failed(message)]);
         }
         if self.leads_lately(now) {
             return self.leading.forget(txid);

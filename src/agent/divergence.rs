@@ -22,6 +22,14 @@ pub(super) struct Claim {
     pub(super) found: Digest,
 }
 
+/// What is known of the divergence of another member.
+pub(super) struct Heard {
+    claim: Claim,
+    at: Timestamp,
+    /// It does not serve. Otherwise it has gone on with the data of a majority.
+    pub(super) stands: bool,
+}
+
 /// What a member knows of its own divergence.
 pub(super) struct Divergence {
     claim: Claim,
@@ -75,12 +83,24 @@ impl Agent {
         if self.state.member(from).is_none() {
             return;
         }
-        let before = self.claims.insert(from, (claim, now.monotonic));
-        if before.is_none_or(|(known, _)| known != claim) {
+        let heard = Heard { claim, at: now.monotonic, stands: true };
+        let before = self.claims.insert(from, heard);
+        if before.is_none_or(|known| known.claim != claim) {
             let Claim { index, found } = claim;
             tracing::error!(member = %from, %index, %found, "a member has other data than the log states");
         }
         self.look_after_divergence(now);
+        if self.divergence.is_none()
+            && let Some((passed, said)) = self.passed
+            && passed == claim
+        {
+            // It has not heard that others have found the same, and who is wrong may not have heard it either.
+            if now.monotonic.ms_since(said) >= DIVERGED_AGAIN_MS / 2 {
+                self.passed = Some((claim, now.monotonic));
+                self.say_claim(claim);
+            }
+            return;
+        }
         let decides = self.leading_term().is_some() && self.divergence.is_none();
         if decides && claim.index <= self.applied && self.log_prevails(now, claim.index) {
             let message = PeerMessage::Rebuild { index: claim.index };
@@ -115,7 +135,10 @@ impl Agent {
         let own = self.divergence.as_ref().map(|own| own.claim);
         match (own, self.claim_of_majority(now)) {
             (Some(own), Some(claim)) if own == claim => return self.go_on_with(now, claim),
-            (None, Some(claim)) if claim.index <= self.applied && self.passed != Some(claim) => {
+            (None, Some(claim))
+                if claim.index <= self.applied
+                    && self.passed.is_none_or(|(passed, _)| passed != claim) =>
+            {
                 let found = data_digest(&self.state.shared, &self.parameters.schema);
                 return self.diverge(now, claim.index, (claim.found, found));
             }
@@ -130,15 +153,19 @@ impl Agent {
             return;
         }
         own.say_at = now.monotonic.plus_ms(DIVERGED_AGAIN_MS);
-        let Claim { index, found } = own.claim;
-        for to in self.peers.connected().clone() {
-            let message = PeerMessage::Diverged { index, found };
-            self.effects.sends.push(ToPeer { to, message });
-        }
-        if let Some(to) = self.node.best_other_voter().filter(|_| self.node.is_leader()) {
+        let claim = own.claim;
+        self.say_claim(claim);
+        if let Some(to) = self.best_successor().filter(|_| self.node.is_leader()) {
             tracing::warn!(%to, "leadership goes to a member that can apply the log");
             // It is tried again with the next word.
             self.node.transfer_leader(to).unwrap_or_default();
+        }
+    }
+
+    fn say_claim(&mut self, Claim { index, found }: Claim) {
+        for to in self.peers.connected().clone() {
+            let message = PeerMessage::Diverged { index, found };
+            self.effects.sends.push(ToPeer { to, message });
         }
     }
 
@@ -151,13 +178,17 @@ impl Agent {
             "a majority has the same data, and not those that the log states: they go on with what they have"
         );
         self.claims.clear();
-        self.passed = Some(claim);
+        // The others count too; this one may not have said so yet.
+        self.say_claim(claim);
+        self.passed = Some((claim, now.monotonic));
         self.settled = Some(claim.found);
         for committed in held {
             self.apply_committed(now, &committed);
         }
         self.settled = None;
         self.view_is_stale = true;
+        // Whoever starts with it does not meet the entry again.
+        self.effects.snapshot_wanted = true;
     }
 
     /// What more than half of the voters claim.
@@ -174,20 +205,36 @@ impl Agent {
 
     fn all_claims(&self, now: Now) -> impl Iterator<Item = (Incarnation, Claim)> {
         let own = self.divergence.as_ref().map(|own| (self.parameters.incarnation, own.claim));
-        let counts = move |at: Timestamp| now.monotonic.ms_since(at) < DIVERGED_COUNTS_MS;
-        let others = self.claims.iter().filter(move |(_, (_, at))| counts(*at));
-        others.map(|(member, (claim, _))| (*member, *claim)).chain(own)
+        let counts = move |heard: &Heard| now.monotonic.ms_since(heard.at) < DIVERGED_COUNTS_MS;
+        let others = self.claims.iter().filter(move |(_, heard)| counts(heard));
+        others.map(|(member, heard)| (*member, heard.claim)).chain(own)
+    }
+
+    /// Whether the member said that its data are not those that the log states, and has not served since.
+    pub(super) fn has_diverged(&self, member: Incarnation) -> bool {
+        self.claims.get(&member).is_some_and(|heard| heard.stands)
+    }
+
+    /// Who leads best when this node does not lead any more: whoever has diverged could not decide anything.
+    pub(super) fn best_successor(&self) -> Option<Incarnation> {
+        self.node.best_voter_of(|voter| !self.has_diverged(voter))
     }
 
     /// Whether the log is right at `index`: more than half of the voters have what it states, or all have spoken and no
     /// greater group has found something else.
     fn log_prevails(&self, now: Now, index: LogIndex) -> bool {
-        let claims: BTreeMap<Incarnation, Claim> =
-            self.all_claims(now).filter(|(_, claim)| claim.index == index).collect();
+        let heard: BTreeMap<Incarnation, Claim> = self.all_claims(now).collect();
+        let claims: BTreeMap<Incarnation, Claim> = heard
+            .iter()
+            .map(|(it, claim)| (*it, *claim))
+            .filter(|(_, it)| it.index == index)
+            .collect();
         let voters = self.node.conf_state().voters;
         let agrees = |member: &Incarnation| {
             *member == self.parameters.incarnation
-                || !self.claims.contains_key(member) && self.peers.applied_by(*member) >= index
+                || !heard.contains_key(member)
+                    && !self.has_diverged(*member)
+                    && self.peers.applied_by(*member) >= index
         };
         let agree: BTreeSet<Incarnation> = voters.iter().copied().filter(agrees).collect();
         let silent = voters.iter().any(|it| !agree.contains(it) && !claims.contains_key(it));

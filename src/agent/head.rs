@@ -3,6 +3,7 @@
 use super::Agent;
 use crate::base::ids::{LogIndex, Term};
 use crate::base::limits::LOG_ENTRY_BYTES_MAX;
+use crate::base::rules::Rule;
 use crate::raft::{MembershipChange, MembershipError, Node, ProposeError, SeatChange};
 use crate::replication::apply::{Applied, Knowledge, Position, apply};
 use crate::replication::entry::{Body, Entry};
@@ -72,6 +73,12 @@ pub(super) enum NotProposed {
 }
 
 impl Agent {
+    /// The state that changes and locks are decided on, if this node leads and may decide: the head.
+    pub(super) fn to_decide_on(&self) -> Option<&State> {
+        let on_head = self.parameters.rules.hold(Rule::DecidesOnHead);
+        self.head.state().map(|head| if on_head { head } else { &self.state })
+    }
+
     /// Proposes an entry that takes effect on the head, and advances the head by it (PROTOCOL L7, F8).
     pub(super) fn propose(&mut self, body: Body) -> Result<LogIndex, NotProposed> {
         self.propose_knowing(body, None)
@@ -131,7 +138,10 @@ impl Agent {
             rules: self.parameters.rules,
         };
         let (after, applied) = apply(state, expected, &entry, knowledge);
-        if !matches!(applied, Applied::Done(_)) {
+        let takes_effect = matches!(applied, Applied::Done(_));
+        let decides =
+            matches!(entry.body, Body::Decision(_) | Body::Lock { .. } | Body::Unlock { .. });
+        if !takes_effect && (!decides || self.parameters.rules.hold(Rule::DecidesOnHead)) {
             return Err(NotProposed::Void);
         }
         let bytes = entry.encode().map_err(|error| NotProposed::Refused(error.to_string()))?;
@@ -140,6 +150,9 @@ impl Agent {
         }
         let index = append(&mut self.node, term, bytes)?;
         assert_eq!(index, next, "a leader's proposal is the next entry of its log");
+        if !takes_effect {
+            return Ok(index);
+        }
         self.head.state = Some(after.clone());
         self.head.in_flight.push_back(InFlight {
             position: expected,

@@ -54,6 +54,13 @@ impl Agent {
         )
     }
 
+    /// What a leader before it has proposed, as the `raft` crate would forward it (`Rule::ProposalsStay`).
+    pub(crate) fn forwarded(&mut self, entry: Vec<u8>) {
+        if let Err(error) = self.node.propose(self.node.term(), entry) {
+            tracing::debug!(%error, "nothing is made of it");
+        }
+    }
+
     /// What it knows at this moment.
     pub(crate) fn inspect(&self) -> Inspection<'_> {
         Inspection {

@@ -116,13 +116,20 @@ impl Agent {
             return;
         }
         let Prepare { term, slot, base, base_digest, diff, user, session, ask, .. } = prepare;
-        let known = (self.state.revision == base).then(|| self.state.shared.clone());
-        let schema = &self.parameters.schema;
-        let right = |before: &Tree| data_digest(before, schema) == base_digest;
-        let Some(before) = known.filter(right).filter(|_| !stale) else {
+        if stale {
             return self.say(now, from, (term, slot, ask), Verdict::Stale);
-        };
-        let after = decode_diff(&diff, &**schema, before.seed)
+        }
+        let before = self.state.shared.clone();
+        if data_digest(&before, &self.parameters.schema) != base_digest {
+            // Nobody here can be asked about other data than they know. Whether this member's are wrong or the leader's is
+            // seen by all when the change is in the log (PROTOCOL F36): so it has to get there.
+            tracing::error!(
+                revision = base.0,
+                "the leader asks about other data than those of this member"
+            );
+            return self.say(now, from, (term, slot, ask), Verdict::Yes);
+        }
+        let after = decode_diff(&diff, &*self.parameters.schema, before.seed)
             .map_err(|error| error.to_string())
             .and_then(|diff| diff.apply(&before).map_err(|error| error.to_string()));
         match after {

@@ -54,7 +54,7 @@ use crate::replication::state::State;
 use crate::yang::schema::Schema;
 use crate::yang::validate::Index;
 use candidate::NodeCandidate;
-use divergence::{Claim, Divergence};
+use divergence::{Claim, Divergence, Heard};
 use effects::{Effects, Persist};
 use event::{Answer, ReplyTo, SessionEvent};
 use head::Head;
@@ -157,13 +157,13 @@ pub(crate) struct Agent {
     /// This node's removal and what was committed after it, while it stays for the others.
     departure: VecDeque<Committed>,
     /// Other members whose data are not.
-    claims: BTreeMap<Incarnation, (Claim, Timestamp)>,
+    claims: BTreeMap<Incarnation, Heard>,
     /// When this member last took the data of the others.
     rebuilt_at: Option<Timestamp>,
     /// When a quarantined member says so again.
     say_quarantined_at: Timestamp,
-    /// What a majority went on with last.
-    passed: Option<Claim>,
+    /// What a majority went on with last, and when this member said so.
+    passed: Option<(Claim, Timestamp)>,
     /// The digest with which a majority goes on, for the entry that is applied next.
     settled: Option<Digest>,
     /// A snapshot that has arrived and is to replace the state.

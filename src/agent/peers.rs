@@ -248,6 +248,10 @@ impl Agent {
 
     /// A member lives and wants a lease.
     pub(super) fn heard_keepalive(&mut self, now: Now, from: Incarnation, keepalive: &Keepalive) {
+        // One whose data diverged says nothing of the kind.
+        if let Some(heard) = self.claims.get_mut(&from) {
+            heard.stands = false;
+        }
         if self.leading_term().is_none() || self.state.member(from).is_none() {
             return;
         }
@@ -281,8 +285,6 @@ impl Agent {
             at: now.monotonic,
         };
         self.effects.sends.push(ToPeer { to: from, message: PeerMessage::KeepaliveOk(answer) });
-        // One whose data diverged says nothing of the kind.
-        self.claims.remove(&from);
         self.look_after_acks(now);
     }
 

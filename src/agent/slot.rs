@@ -185,7 +185,7 @@ impl Agent {
         let away = head.members.iter().find(|member| {
             member.incarnation != own
                 && (!self.peers.contact_is_fresh(member.incarnation)
-                    || self.claims.contains_key(&member.incarnation))
+                    || self.has_diverged(member.incarnation))
         });
         away.map_or(Ok(()), |member| Err(fault::member_unreachable(&member.name)))
     }
@@ -425,7 +425,7 @@ impl Agent {
 
     fn is_in_reach(&self, member: Incarnation) -> bool {
         member == self.parameters.incarnation
-            || self.peers.connected().contains(&member) && !self.claims.contains_key(&member)
+            || self.peers.connected().contains(&member) && !self.has_diverged(member)
     }
 
     /// The connection to a member that is being asked is new, or gone: the question or the answer may be lost.

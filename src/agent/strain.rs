@@ -135,7 +135,8 @@ impl Agent {
             return self.look_around(now);
         }
         let since = Timestamp(now.monotonic.0.saturating_sub(2 * KEEPALIVE_MS));
-        let best = self.node.best_voter_of(|voter| self.peers.is_fit_to_lead(voter, since));
+        let is_fit = |voter| self.peers.is_fit_to_lead(voter, since) && !self.has_diverged(voter);
+        let best = self.node.best_voter_of(is_fit);
         let why = self.why_strained().unwrap_or_default();
         if let Some(best) = best
             && self.node.transfer_leader(best).is_ok()

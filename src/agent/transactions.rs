@@ -49,7 +49,7 @@ impl Agent {
         asked: &Asked,
         change: &Change,
     ) -> Result<Evaluated, Vec<RpcError>> {
-        let head = self.head.state().ok_or_else(|| vec![fault::no_leader()])?;
+        let head = self.to_decide_on().ok_or_else(|| vec![fault::no_leader()])?;
         let step = admit(head, asked, change, self.parameters.rules)?;
         let (base, before) = (head.revision, head.shared.clone());
         let after = self.result_of(head, change)?;
@@ -117,7 +117,7 @@ impl Agent {
     /// Proposes what was evaluated, if it still stands on the head.
     pub(super) fn decide(&mut self, asked: &Asked, evaluated: Evaluated) -> Decided {
         let Evaluated { base, before, after, index, step } = evaluated;
-        let Some(head) = self.head.state() else { return Decided::Lost };
+        let Some(head) = self.to_decide_on() else { return Decided::Lost };
         if head.revision != base {
             return Decided::HeadMoved;
         }
@@ -179,7 +179,7 @@ impl Agent {
 
     /// RFC 6241, 7.5.
     fn may_lock(&self, asked: &Asked, target: LockTarget) -> Result<(), RpcError> {
-        let Some(head) = self.head.state() else { return Err(fault::no_leader()) };
+        let Some(head) = self.to_decide_on() else { return Err(fault::no_leader()) };
         let Some(session) = asked.session().filter(|session| head.is_alive(*session)) else {
             return Err(fault::operation_failed("the session is over"));
         };
@@ -211,7 +211,7 @@ impl Agent {
 
     /// RFC 6241, 7.6.
     pub(super) fn evaluate_unlock(&mut self, now: Now, asked: &Asked, target: LockTarget) {
-        let held = self.head.state().and_then(|head| head.lock(target));
+        let held = self.to_decide_on().and_then(|head| head.lock(target));
         if held.is_none_or(|lock| Some(lock.session) != asked.session()) {
             let error = fault::operation_failed("this session does not hold the lock");
             return self.abort(now, asked.txid(), vec![error]);
@@ -284,8 +284,7 @@ fn admit(
     let pending = head.confirmed.as_ref();
     let step = match change {
         Change::Candidate { confirms: true, .. } if pending.is_none() => {
-            let message =
-                "the confirmed commit was rolled back before its confirmation could be decided";
+            let message = "the confirmed commit ended before this confirmation could be decided";
             return Err(vec![fault::operation_failed(message)]);
         }
         Change::Candidate { ask, .. } if ask.confirmed.is_some() && !head.is_up(session) => {

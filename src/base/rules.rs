@@ -1,6 +1,7 @@
 //! Rules that the simulator can take away, to see that it notices (`src/sim`).
 
-/// A rule without which something goes wrong sooner or later. Letters and numbers are those of PROTOCOL.
+/// A rule without which something goes wrong sooner or later, by itself or together with those that stand behind it.
+/// Letters and numbers are those of PROTOCOL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rule {
     /// The agent is told that a write is durable when it is.
@@ -26,6 +27,12 @@ pub(crate) enum Rule {
     NoOpFirst,
     /// What a leader had in mind goes with its leadership (L1).
     HeadEnds,
+    /// A change or a lock is decided on the state behind all that is proposed, and not proposed if it has no effect there
+    /// (L3, L7).
+    DecidesOnHead,
+    /// What is proposed in a term comes into the log of that term, and is not forwarded to the next leader (L7).
+    #[cfg(any(test, feature = "sim"))]
+    ProposalsStay,
     /// A request is for the leader of one term (L2).
     ToOneTerm,
     /// A request that a leader works on is not taken again (L2).
@@ -42,7 +49,9 @@ pub(crate) enum Rule {
     BaseRevision,
     /// A decision states the data that it was evaluated on (A3).
     BaseDigest,
-    /// Who believes to hold a lock holds that one, by its fence (A3).
+    /// A decision states the data that it makes (A7).
+    ResultDigest,
+    /// Who believes to hold a lock holds that one, by its fence, and nobody passes that of another (A3).
     LockFences,
     /// A confirmation, extension or rollback is for one confirmed commit (A3).
     GenerationNamed,
@@ -66,7 +75,7 @@ pub(crate) enum Rule {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Rules {
     #[cfg(any(test, feature = "sim"))]
-    without: [Option<Rule>; 2],
+    without: u64,
 }
 
 impl Rules {
@@ -79,18 +88,23 @@ impl Rules {
     /// Whether the rule is in force.
     #[cfg(any(test, feature = "sim"))]
     pub(crate) fn hold(self, rule: Rule) -> bool {
-        !self.without.contains(&Some(rule))
+        self.without & rule.bit() == 0
     }
 
-    /// All but one, or two of which each stands behind the other: a planted bug.
+    /// These without one more: a planted bug.
     #[cfg(any(test, feature = "sim"))]
-    pub(crate) const fn without(rule: Rule, other: Option<Rule>) -> Self {
-        Self { without: [Some(rule), other] }
+    pub(crate) fn without(self, rule: Rule) -> Self {
+        Self { without: self.without | rule.bit() }
     }
 }
 
 #[cfg(any(test, feature = "sim"))]
 impl Rule {
+    #[allow(clippy::as_conversions, reason = "the number of a variant")]
+    const fn bit(self) -> u64 {
+        1 << (self as u32)
+    }
+
     /// All of them, with their names on the command line.
     pub(crate) const ALL: &'static [(Rule, &'static str)] = &[
         (Rule::DurableBeforePersisted, "durable-before-persisted"),
@@ -101,6 +115,8 @@ impl Rule {
         (Rule::LeaseBeforeView, "lease-before-view"),
         (Rule::NoOpFirst, "no-op-first"),
         (Rule::HeadEnds, "head-ends"),
+        (Rule::DecidesOnHead, "decides-on-head"),
+        (Rule::ProposalsStay, "proposals-stay"),
         (Rule::ToOneTerm, "to-one-term"),
         (Rule::RequestsKnown, "requests-known"),
         (Rule::ProvenConclusions, "proven-conclusions"),
@@ -109,6 +125,7 @@ impl Rule {
         (Rule::FirstOutcomeStands, "first-outcome-stands"),
         (Rule::BaseRevision, "base-revision"),
         (Rule::BaseDigest, "base-digest"),
+        (Rule::ResultDigest, "result-digest"),
         (Rule::LockFences, "lock-fences"),
         (Rule::GenerationNamed, "generation-named"),
         (Rule::SessionsStayEnded, "sessions-stay-ended"),

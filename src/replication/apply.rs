@@ -399,7 +399,10 @@ fn decide(
         Err(reason) => return Applied::Unreadable(reason),
     }
     let found = data_digest(&state.shared, schema);
-    if found != decision.result_digest && knowledge.settled != Some(found) {
+    if found != decision.result_digest
+        && rules.hold(Rule::ResultDigest)
+        && knowledge.settled != Some(found)
+    {
         return Applied::Diverged { stated: decision.result_digest, found };
     }
     let base_revision = state.revision;
@@ -430,8 +433,8 @@ fn locks_allow(state: &State, decision: &Decision, rules: Rules) -> bool {
     let own = decision.held.iter().all(|(target, fence)| {
         state.lock(*target).is_some_and(|lock| lock.session == session && lock.fence == *fence)
     });
-    let own = own || !rules.hold(Rule::LockFences);
-    own && state.lock(LockTarget::Running).is_none_or(|lock| lock.session == session)
+    let allowed = own && state.lock(LockTarget::Running).is_none_or(|lock| lock.session == session);
+    allowed || !rules.hold(Rule::LockFences)
 }
 
 fn step_holds(state: &State, step: Option<&Step>, rules: Rules) -> bool {

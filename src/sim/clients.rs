@@ -216,8 +216,23 @@ impl World {
         }
         let message_id = format!("{}", self.next_reply);
         let event = SessionEvent::Request { session, message_id, transaction: None, request };
+        let echoes =
+            self.habits.echoes && matches!(action, Action::Confirm { persist_id: Some(_) });
+        let again = echoes.then(|| action.clone());
         self.ask(c, Some(action), value, event);
-        Ok(())
+        again.map_or(Ok(()), |action| self.echo(action))
+    }
+
+    /// Others who have nothing of their own on the way ask for the same.
+    fn echo(&mut self, action: Action) -> Result<(), Violation> {
+        let is_free = |client: &Client| {
+            client.session.is_some() && client.asked.is_none() && !client.candidate
+        };
+        let mut others = (0..self.clients.len()).filter(|other| !self.is_watcher(*other));
+        match others.find(|other| is_free(&self.clients[*other])) {
+            Some(other) => self.perform(other, action),
+            None => Ok(()),
+        }
     }
 
     fn operate(

@@ -11,7 +11,7 @@ use crate::base::ids::{Boot, ClusterId, Incarnation, Lineage, LogIndex};
 use crate::base::rules::Rule;
 use crate::base::time::Timestamp;
 use crate::datastore::store::{Datastores, Presence, RunningAccess};
-use crate::raft::{NodeConfig, SnapshotMeta, WaitForSync};
+use crate::raft::{EntryKind, LogEntry, NodeConfig, SnapshotMeta, WaitForSync};
 use crate::replication::state::State;
 use crate::storage::simulated_disk::{SimulatedDisk, Unsynced};
 use crate::storage::{
@@ -26,6 +26,8 @@ use std::sync::Arc;
 const LOG: LogOptions = LogOptions { segment_bytes: 8 << 10, record_bytes_max: 1 << 20 };
 const SNAPSHOT_LOG_BYTES: u64 = 32 << 10;
 const RESERVE: Reserve = Reserve { bytes: 32 << 10 };
+/// Proposals that come to the next leader, where they do not stay in their term.
+const PROPOSALS_MAX: usize = 4;
 const ELECTION_TICKS: usize = 25;
 const HEARTBEAT_TICKS: usize = 5;
 
@@ -258,7 +260,10 @@ impl World {
     /// Nothing follows: the thread sleeps until something comes or its agent has something to do.
     fn rest(&mut self, n: usize) -> Result<(), Violation> {
         let Some(life) = &mut self.nodes[n].life else { return Ok(()) };
-        if life.snapshot.is_none() && life.log.bytes() >= life.snapshot_at {
+        if life.snapshot.is_none()
+            && life.agent.has_sound_data()
+            && life.log.bytes() >= life.snapshot_at
+        {
             let (meta, state) = life.agent.snapshot();
             life.snapshot = Some((meta, Box::new(state)));
             let takes = self.chance.below(60 * MS);
@@ -292,6 +297,9 @@ impl World {
             for entry in &persist.write.entries {
                 self.oracle.wrote(n, entry)?;
             }
+            if !self.rules.hold(Rule::ProposalsStay) {
+                self.keep_proposals(n, &persist.write.entries);
+            }
             self.nodes[n].journal.append(&persist.write)?;
         }
         if effects.removed {
@@ -301,8 +309,22 @@ impl World {
         self.oracle.look(self.time, n, &mut self.nodes)?;
         if self.oracle.counts.leaders > leaders {
             self.spring_ambush(n);
+            for proposal in std::mem::take(&mut self.proposals) {
+                self.give(n, Input::Forwarded(proposal.data.to_vec()));
+            }
         }
         Ok(())
+    }
+
+    /// Copies of what a leader appends go to the next one.
+    fn keep_proposals(&mut self, n: usize, entries: &[LogEntry]) {
+        let leads = self.nodes[n].life.as_ref().and_then(|life| life.agent.inspect().leads);
+        let is_own = |entry: &&LogEntry| {
+            leads == Some(entry.term) && entry.kind == EntryKind::Normal && !entry.data.is_empty()
+        };
+        self.proposals.extend(entries.iter().filter(is_own).cloned());
+        let full = self.proposals.len().saturating_sub(PROPOSALS_MAX);
+        self.proposals.drain(..full);
     }
 
     /// The disk has done it, or the node dies of it.

@@ -57,6 +57,8 @@ struct Span {
 /// The committed log.
 pub(super) struct History {
     model: Model,
+    /// As in all agents: what no rule of apply keeps out is for those that are written here.
+    rules: Rules,
     initial: State,
     entries: Vec<Done>,
     values: BTreeMap<String, Vec<LogPosition>>,
@@ -77,8 +79,13 @@ pub(super) struct History {
 }
 
 impl History {
-    pub(super) fn new(model: Model, initial: State, founders: BTreeSet<Incarnation>) -> Self {
+    pub(super) fn new(
+        (model, rules): (Model, Rules),
+        initial: State,
+        founders: BTreeSet<Incarnation>,
+    ) -> Self {
         Self {
+            rules,
             incarnations: founders.clone(),
             founders: Rc::new(founders),
             vetoes: BTreeSet::new(),
@@ -250,7 +257,7 @@ impl History {
             schema: &self.model.schema,
             result: None,
             settled: None,
-            rules: Rules::default(),
+            rules: self.rules,
         };
         let (after, applied) = apply(before, position, &entry, knowledge);
         match applied {

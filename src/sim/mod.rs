@@ -66,13 +66,11 @@ impl Options {
         Self { nodes, rules: Rules::default() }
     }
 
-    /// With a bug: without the rule of this name, or two of them, as `ONE+OTHER`; none if there is no such rule.
-    pub fn planted(self, name: &str) -> Option<Self> {
+    /// With a bug: without the rule of this name, or several of them, as `ONE+OTHER`; none if there is no such rule.
+    pub fn planted(self, names: &str) -> Option<Self> {
         let rule = |name| Rule::ALL.iter().find(|(_, known)| *known == name).map(|(rule, _)| *rule);
-        let rules = match name.split_once('+') {
-            Some((one, other)) => Rules::without(rule(one)?, Some(rule(other)?)),
-            None => Rules::without(rule(name)?, None),
-        };
+        let mut without = names.split('+').map(rule);
+        let rules = without.try_fold(self.rules, |rules, rule| Some(rules.without(rule?)))?;
         Some(Self { rules, ..self })
     }
 }

@@ -85,9 +85,16 @@ pub(super) enum Input {
     Connected(Incarnation),
     Lost(Incarnation),
     Hook(CallId, HookAnswer),
-    SnapshotArrived { from: Incarnation, meta: SnapshotMeta, state: Box<State>, frame: Vec<u8> },
+    SnapshotArrived {
+        from: Incarnation,
+        meta: SnapshotMeta,
+        state: Box<State>,
+        frame: Vec<u8>,
+    },
     SnapshotSent(Incarnation, Delivery),
     SnapshotWritten(SnapshotMeta),
+    /// What a leader of an earlier term has proposed.
+    Forwarded(Vec<u8>),
 }
 
 /// What readers of a node see.
@@ -170,6 +177,7 @@ impl Life {
             }
             Input::SnapshotSent(to, delivery) => agent.snapshot_sent(now, to, delivery),
             Input::SnapshotWritten(meta) => agent.snapshot_written(meta),
+            Input::Forwarded(entry) => agent.forwarded(entry),
         }
     }
 

@@ -7,6 +7,7 @@ use crate::agent::inspect::Inspection;
 use crate::base::ids::{Digest, Incarnation, LogIndex, Revision, SessionKey, Term};
 use crate::base::limits::ACK_TIMEOUT_MS;
 use crate::base::policy::Policy;
+use crate::base::rules::Rules;
 use crate::raft::{LogEntry, LogPosition};
 use crate::replication::apply::data_digest;
 use crate::replication::state::State;
@@ -143,9 +144,13 @@ impl fmt::Display for Counts {
 }
 
 impl Oracle {
-    pub(super) fn new(model: Model, state: State, founders: BTreeSet<Incarnation>) -> Self {
+    pub(super) fn new(
+        (model, rules): (Model, Rules),
+        state: State,
+        founders: BTreeSet<Incarnation>,
+    ) -> Self {
         Self {
-            history: History::new(model.clone(), state, founders),
+            history: History::new((model.clone(), rules), state, founders),
             model,
             leaders: BTreeMap::new(),
             written: BTreeMap::new(),
@@ -363,12 +368,12 @@ impl Oracle {
     pub(super) fn conclude(&self) -> Result<(), Violation> {
         for (value, fate) in &self.fates {
             let times = self.history.times(value);
-            let fits = match fate {
-                Fate::Maybe => times <= 1,
-                Fate::Must => times == 1,
-                Fate::Never => times == 0,
+            let (property, fits) = match fate {
+                Fate::Never => ("S12", times == 0),
+                Fate::Must if times == 0 => ("S6", false),
+                Fate::Must | Fate::Maybe => ("S13", times <= 1),
             };
-            ensure("S13", fits, || format!("{value}: {fate:?}, and committed {times} times"))?;
+            ensure(property, fits, || format!("{value}: {fate:?}, and committed {times} times"))?;
         }
         for ((session, what), told) in &self.told {
             let times = self.history.effective(*session, *what);

@@ -12,7 +12,7 @@ use crate::agent::event::ReplyTo;
 use crate::api::hook::{CallId, HookAnswer};
 use crate::base::ids::{Incarnation, LogIndex, Revision};
 use crate::base::rules::Rules;
-use crate::raft::SplitMix64;
+use crate::raft::{LogEntry, SplitMix64};
 use crate::storage::simulated_disk::SimulatedDisk;
 use crate::yang::tree::Seed;
 use std::collections::BTreeMap;
@@ -110,6 +110,8 @@ pub(super) struct Habits {
     pub(super) removals: u64,
     /// Of a hundred questions to participants, those that they say no to.
     pub(super) refusals: u64,
+    /// A confirmation with a persist-id comes from several sessions at once.
+    pub(super) echoes: bool,
 }
 
 /// The world of one seed.
@@ -131,6 +133,8 @@ pub(super) struct World {
     pub(super) clients: Vec<Client>,
     /// Strays that come when another leader has begun.
     pub(super) ambush: Vec<Stray>,
+    /// What the last leader has proposed last, where that does not stay in its term.
+    pub(super) proposals: Vec<LogEntry>,
     pub(super) replies: BTreeMap<ReplyTo, usize>,
     pub(super) next_reply: u64,
     values: u64,
@@ -192,6 +196,8 @@ impl World {
             operations: if is_hostile { 25 } else { [0, 2, 10][chance.place(3)] },
             removals: [0, 0, 40][chance.place(3)],
             refusals: if is_hostile { 40 } else { 5 },
+            // Drawn beside the others, which stay as they were.
+            echoes: SplitMix64::new(!seed).below(4) == 0,
         };
         Self {
             time: 0,
@@ -208,13 +214,14 @@ impl World {
             network: Network::new(weather),
             clients,
             ambush: Vec::new(),
+            proposals: Vec::new(),
             replies: BTreeMap::new(),
             next_reply: 0,
             values: 0,
             tokens: Vec::new(),
             habits,
             participants,
-            oracle: Oracle::new(model.clone(), state, founders),
+            oracle: Oracle::new((model.clone(), rules), state, founders),
             phase: Phase::Faults,
             chance,
         }

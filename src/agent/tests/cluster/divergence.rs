@@ -116,3 +116,84 @@ fn without_the_word_of_a_majority_nobody_is_taken_for_wrong() {
     // It votes and acknowledges, so that the leader goes on.
     cluster.ok_in_time(at, "2");
 }
+
+#[test]
+fn a_member_with_other_data_is_not_asked_what_its_participants_say_and_the_log_tells_who_is_wrong()
+{
+    let mut cluster = Cluster::with(3, |id| vec![registration(u32::try_from(id).unwrap(), 1)]);
+    let (leader, follower) = (cluster.leader(), cluster.follower());
+    let at = cluster.open(leader);
+    cluster.corrupt(follower);
+    let asked = cluster.nodes[&follower].hooks.len();
+    let reply = cluster.begin(at, cluster.set(Datastore::Running, "a", Some("1")));
+    for _ in ["validate", "prepare"] {
+        for id in (1..=3).filter(|id| *id != follower) {
+            cluster.hook_says(id, HookAnswer::Yes);
+        }
+    }
+    assert_eq!(cluster.phase(follower), NodePhase::Diverged);
+    assert_eq!(cluster.nodes[&follower].hooks.len(), asked);
+    cluster.wait(300);
+    assert_eq!(cluster.answer(leader, reply), Some(Answer::Ok));
+    cluster.everywhere("a=1");
+    assert_eq!(cluster.phase(follower), NodePhase::Ready);
+}
+
+#[test]
+fn who_has_heard_of_a_majority_before_it_finds_out_is_a_part_of_that_majority() {
+    let mut cluster = Cluster::new(3);
+    let (leader, first) = (cluster.leader(), cluster.follower());
+    let second = *cluster.nodes.keys().find(|id| ![leader, first].contains(id)).unwrap();
+    let at = cluster.open(leader);
+    cluster.ok(at, cluster.set(Datastore::Running, "a", Some("1")));
+    cluster.corrupt(leader);
+    let late = cluster.nodes.remove(&second).unwrap();
+    cluster.begin(at, cluster.set(Datastore::Running, "a", Some("2")));
+    cluster.wait(20);
+    assert_eq!(cluster.phase(first), NodePhase::Diverged);
+    let DivergedData { index, found, .. } =
+        cluster.nodes.get_mut(&first).unwrap().diverged.take().expect("it is kept");
+    cluster.nodes.insert(second, late);
+    let now = cluster.now();
+    let hears = |cluster: &mut Cluster, now| {
+        let agent = &mut cluster.nodes.get_mut(&second).unwrap().agent;
+        agent.peer(now, Incarnation(first), PeerMessage::Diverged { index, found });
+    };
+    hears(&mut cluster, now);
+    cluster.wait(2_000);
+    assert_ne!(cluster.leader(), leader, "two have found that it is wrong");
+    // Nobody who goes on meets the entry again when it starts again.
+    for id in [first, second] {
+        let kept = cluster.nodes[&id].snapshots.keys().next_back();
+        assert!(kept.is_some_and(|kept| *kept >= index), "{id} has a snapshot at {kept:?}");
+    }
+    // One that has not heard it is told again.
+    cluster.wait(1_000);
+    let now = cluster.now();
+    hears(&mut cluster, now);
+    cluster.carry_out(second);
+    let tells = |sent: &(u64, ToPeer)| {
+        sent.0 == second && sent.1.message == PeerMessage::Diverged { index, found }
+    };
+    assert!(cluster.network.iter().any(tells));
+    cluster.wait(4_000);
+    cluster.everywhere("a=1");
+}
+
+#[test]
+fn nobody_is_given_leadership_whose_data_are_not_those_of_the_log() {
+    let mut cluster = Cluster::new(3);
+    let (leader, follower) = (cluster.leader(), cluster.follower());
+    let third = *cluster.nodes.keys().find(|id| ![leader, follower].contains(id)).unwrap();
+    let at = cluster.open(leader);
+    cluster.kill(third);
+    cluster.corrupt(follower);
+    cluster.ok_in_time(at, "1");
+    cluster.wait(1_000);
+    for to in [Some(format!("node-{follower}")), None] {
+        let reply = cluster.cluster(at, ClusterRequest::TransferLeadership { to });
+        cluster.wait(1_000);
+        assert!(matches!(cluster.answer(leader, reply), Some(Answer::Errors(_))));
+        assert_eq!(cluster.leader(), leader);
+    }
+}

@@ -456,6 +456,50 @@ fn members_come_learn_vote_and_go() {
     assert!(matches!(again, Err(MembershipError::Impossible(_))));
 }
 
+/// Two nodes get their votes at once, and the process of one member after the other dies before that is over; meanwhile
+/// another one is sent a snapshot.
+#[test]
+fn a_joint_configuration_outlives_restarts_and_snapshots() {
+    let mut cluster = Cluster::led_by_one(&[1, 2, 3]);
+    let joint = |cluster: &mut Cluster, id: u64| cluster.node(id).conf_state().voters_outgoing;
+    for id in [4, 5] {
+        propose_seat(&mut cluster, 1, SeatChange::Learner(Incarnation(id))).unwrap();
+        cluster.settle();
+        cluster.compact(1);
+        cluster.add(config(id, &[]));
+        cluster.tick_all(20);
+    }
+    let term = cluster.node(1).term();
+    let seats = [4, 5].map(|id| SeatChange::Voter(Incarnation(id))).to_vec();
+    let enter = MembershipChange::EnterJoint { seats, context: Vec::new() };
+    // A member that does not hear of it is behind the leader's log.
+    cluster.cut.push(Incarnation(5));
+    cluster.node(1).propose_membership(term, &enter).unwrap();
+    cluster.settle();
+    cluster.propose(1, b"while it is joint");
+    cluster.settle();
+    let before = [1, 2, 3].map(Incarnation).to_vec();
+    assert_eq!(joint(&mut cluster, 1), before);
+    cluster.compact(1);
+    cluster.cut.clear();
+    cluster.tick_all(30);
+    assert_eq!(joint(&mut cluster, 5), before, "it came with the snapshot");
+    for id in [1, 2, 5] {
+        cluster.restart(id);
+        cluster.tick_all(60);
+        assert_eq!(joint(&mut cluster, id), before, "after a restart of {id}");
+    }
+    let leader = cluster.leader().unwrap();
+    let term = cluster.node(leader).term();
+    let leave = MembershipChange::LeaveJoint { context: Vec::new() };
+    cluster.node(leader).propose_membership(term, &leave).unwrap();
+    cluster.tick_all(20);
+    for id in 1..=5 {
+        let state = cluster.node(id).conf_state();
+        assert_eq!((state.voters.len(), state.is_joint()), (5, false), "{id}");
+    }
+}
+
 /// Of two members one goes. The other one dies with what it had not written yet: without the first it could never again
 /// commit that it is alone.
 #[test]

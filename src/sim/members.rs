@@ -55,7 +55,9 @@ impl World {
         if self.phase != Phase::Faults {
             return;
         }
-        let wait = 300 * MS + self.chance.below(2_000 * MS);
+        let is_first = self.habits.by_twos && self.tokens_used.is_multiple_of(2);
+        let wait = if is_first { 0 } else { 300 * MS };
+        let wait = wait + self.chance.below(if is_first { 200 * MS } else { 2_000 * MS });
         self.after(wait, Event::Join);
         let n = self.chance.place(self.nodes.len());
         let seats = self.oracle.history.last_state().members.len();

@@ -138,6 +138,21 @@ impl World {
         Some(ghost.name.to_string())
     }
 
+    /// A joint change has begun, as `n` knows first: it, another node or both may die in the middle of it.
+    pub(super) fn strike_while_joint(&mut self, n: usize) {
+        if self.phase != Phase::Faults || !self.faults.crashes {
+            return;
+        }
+        let other = self.chance.place(self.nodes.len());
+        let dice = self.chance.below(4);
+        if dice & 1 != 0 {
+            self.doom(n);
+        }
+        if dice & 2 != 0 {
+            self.doom(other);
+        }
+    }
+
     /// Whether a node has a seat.
     pub(super) fn has_seat(&self, n: usize) -> bool {
         self.oracle.history.last_state().member(self.nodes[n].incarnation).is_some()

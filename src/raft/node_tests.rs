@@ -500,6 +500,59 @@ fn a_joint_configuration_outlives_restarts_and_snapshots() {
     }
 }
 
+/// As long as it does not know better it elects itself. It dies after each step on the way, and the others go on.
+#[test]
+fn who_was_alone_does_not_decide_alone_behind_a_joint_change() {
+    let mut outcomes = [0, 0];
+    for steps in 0..16 {
+        let mut cluster = Cluster::led_by_one(&[1]);
+        for id in [2, 3] {
+            propose_seat(&mut cluster, 1, SeatChange::Learner(Incarnation(id))).unwrap();
+            cluster.settle();
+            cluster.compact(1);
+            cluster.add(config(id, &[]));
+            cluster.tick_all(20);
+        }
+        let term = cluster.node(1).term();
+        let seats = [2, 3].map(|id| SeatChange::Voter(Incarnation(id))).to_vec();
+        let enter = MembershipChange::EnterJoint { seats, context: Vec::new() };
+        cluster.node(1).propose_membership(term, &enter).unwrap();
+        for _ in 0..steps {
+            cluster.drive(1);
+            leave_joint(&mut cluster, 1);
+            if !cluster.write_one(1)
+                && let Some(packet) = cluster.network.pop_front()
+            {
+                cluster.deliver(&packet).unwrap();
+                cluster.finish(2);
+                cluster.finish(3);
+            }
+        }
+        cluster.network.clear();
+        cluster.restart(1);
+        for _ in 0..8 {
+            cluster.tick_all(20);
+            if let Some(leader) = cluster.leader() {
+                leave_joint(&mut cluster, leader);
+            }
+        }
+        let state = cluster.node(1).conf_state();
+        assert!(!state.is_joint(), "after {steps} steps: {state:?}");
+        assert!([2, 3].iter().all(|id| cluster.node(*id).conf_state() == state));
+        outcomes[usize::from(state.voters.len() == 3)] += 1;
+    }
+    assert!(outcomes.iter().all(|times| *times > 0), "forgotten and done: {outcomes:?}");
+}
+
+fn leave_joint(cluster: &mut Cluster, id: u64) {
+    let node = cluster.node(id);
+    if node.conf_state().is_joint() && !node.has_pending_membership() {
+        let leave = MembershipChange::LeaveJoint { context: Vec::new() };
+        // If it does not lead any more, another one does it.
+        drop(node.propose_membership(node.term(), &leave));
+    }
+}
+
 /// Of two members one goes. The other one dies with what it had not written yet: without the first it could never again
 /// commit that it is alone.
 #[test]

@@ -55,6 +55,33 @@ fn a_node_joins_while_others_write() {
     assert_eq!(cluster.members(3), names(&[0, 1, 2, 3]));
 }
 
+/// As a rule by one change: the agent's tests hold that.
+#[test]
+fn two_nodes_that_join_at_once_get_their_votes() {
+    let mut cluster = Cluster::start(1);
+    cluster.session(0).edit("running", &routes([1])).ok();
+    let joining = [cluster.spawn_join(0), cluster.spawn_join(0)];
+    for node in joining {
+        cluster.ready(node);
+    }
+    for node in 0..3 {
+        eventually("three voters", || {
+            let status = cluster.nodes[node].status();
+            let members = status["member"].as_array().expect("members").iter();
+            let voting = members.filter(|member| member["voting"].as_bool() == Some(true)).count();
+            let settled = status["outgoing-voter"].as_array().expect("names").is_empty();
+            (voting == 3 && settled).then_some(())
+        });
+    }
+    // One of them may fail.
+    let leader = cluster.leader();
+    cluster.nodes[leader].agent.kill();
+    let other = cluster.leader();
+    let mut session = cluster.session(other);
+    session.edit("running", &routes([2])).ok();
+    assert_eq!(shown(&mut session), BTreeSet::from([1, 2]));
+}
+
 #[test]
 fn a_member_that_leaves_says_so_and_ends() {
     let mut cluster = Cluster::start(4);

@@ -22,7 +22,7 @@ impl Agent {
         match &committed.entry {
             CommittedEntry::Data(bytes) => self.apply_entry(now, position, bytes),
             CommittedEntry::Membership(change) => {
-                self.apply_seat(change);
+                self.apply_seats(change);
                 self.apply_entry(now, position, change.context());
                 self.seats_changed();
             }

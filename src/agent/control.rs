@@ -7,7 +7,7 @@ use super::head::NotProposed;
 use super::origin::Order;
 use super::requests::From;
 use super::{Agent, Phase, fault};
-use crate::base::ids::{Boot, Digest, Incarnation, LogIndex, Revision, SessionId, TxId};
+use crate::base::ids::{Boot, Digest, Incarnation, Revision, SessionId, TxId};
 use crate::base::limits::{LEADER_STAYS_MS, NODE_NAME_BYTES_MAX};
 use crate::base::time::{Now, WallTime};
 use crate::base::token::JoinToken;
@@ -18,7 +18,6 @@ use crate::replication::entry::{Body, Seat};
 use crate::replication::message::Control;
 use crate::replication::state::{Charter, RegisteredParticipant, Token};
 use sha2::Digest as _;
-use smol_str::SmolStr;
 
 /// A boot that announces itself.
 struct Arrival {
@@ -441,34 +440,14 @@ impl Agent {
     /// left to ask again (PROTOCOL L9, F38).
     fn propose_seat(&mut self, now: Now, asked: &Asked, seat: SeatChange, change: Seat) {
         let body = Body::Seat { request: asked.head.clone(), change };
-        match self.propose_membership(seat, body) {
+        let change = |context| MembershipChange::Simple { seat, context };
+        match self.propose_membership(change, body) {
             Ok(_) => {}
             Err(error @ (NotProposed::NoLeader | NotProposed::Refused(_))) => {
                 tracing::debug!(%error, "a change of members waits");
                 self.leading.forget(asked.txid());
             }
             Err(error) => self.abort(now, asked.txid(), vec![fault::not_proposed(&error)]),
-        }
-    }
-
-    /// L8: a learner that is up and has caught up votes from now on.
-    pub(super) fn promote_learners(&mut self, now: Now) {
-        let Some(head) = self.head.state() else { return };
-        if self.peers.alone || self.node.has_pending_membership() {
-            return;
-        }
-        let conf = self.node.conf_state();
-        let last = self.node.last_index();
-        let has_caught_up = |matched: LogIndex| matched.0 > 0 && matched.0 + 64 > last.0;
-        let ready = |learner: &&Incarnation| {
-            head.member(**learner).is_some_and(|member| member.up)
-                && self.node.matched(**learner).is_some_and(has_caught_up)
-        };
-        let Some(learner) = conf.learners.iter().find(ready).copied() else { return };
-        let request = self.request_head(None, SmolStr::default(), now.wall);
-        let body = Body::Seat { request, change: Seat::Promoted { incarnation: learner } };
-        if let Err(error) = self.propose_membership(SeatChange::Voter(learner), body) {
-            tracing::debug!(%error, "a learner waits for its vote");
         }
     }
 }
@@ -479,12 +458,5 @@ impl Agent {
     pub(super) fn lowest_session(&self) -> SessionId {
         let next = SessionId(self.session_ids.0);
         self.sessions.keys().next().copied().map_or(next, |lowest| lowest.min(next))
-    }
-
-    /// A change of seats is committed: the seat and the record of the member change together (PROTOCOL A6).
-    pub(super) fn apply_seat(&mut self, change: &MembershipChange) {
-        if let Err(error) = self.node.apply_membership(change) {
-            tracing::error!(%error, "a change of members could not be applied");
-        }
     }
 }

@@ -244,10 +244,6 @@ impl Agent {
     }
 
     fn is_majority(&self, group: &BTreeSet<Incarnation>) -> bool {
-        let conf = self.node.conf_state();
-        let most = |voters: &[Incarnation]| {
-            voters.iter().filter(|voter| group.contains(voter)).count() > voters.len() / 2
-        };
-        most(&conf.voters) && (!conf.is_joint() || most(&conf.voters_outgoing))
+        self.node.conf_state().is_majority(|voter| group.contains(&voter))
     }
 }

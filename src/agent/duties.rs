@@ -31,7 +31,7 @@ impl Agent {
                 tracing::debug!(%error, "a lost member waits for the log");
             }
         }
-        self.promote_learners(now);
+        self.look_after_votes(now);
     }
 
     /// What the log holds of sessions of this boot that are over, and have nobody who ends them (PROTOCOL N2).

@@ -4,7 +4,7 @@ use super::Agent;
 use crate::base::ids::{LogIndex, Term};
 use crate::base::limits::LOG_ENTRY_BYTES_MAX;
 use crate::base::rules::Rule;
-use crate::raft::{MembershipChange, MembershipError, Node, ProposeError, SeatChange};
+use crate::raft::{MembershipChange, MembershipError, Node, ProposeError};
 use crate::replication::apply::{Applied, Knowledge, Position, apply};
 use crate::replication::entry::{Body, Entry};
 use crate::replication::state::State;
@@ -99,15 +99,14 @@ impl Agent {
         self.propose_with(body, result, propose)
     }
 
-    /// Proposes a change of one seat, with what becomes of the member's record (PROTOCOL A6).
+    /// Proposes a change of members around `body`, which says what becomes of their records (PROTOCOL A6).
     pub(super) fn propose_membership(
         &mut self,
-        seat: SeatChange,
+        change: impl FnOnce(Vec<u8>) -> MembershipChange,
         body: Body,
     ) -> Result<LogIndex, NotProposed> {
         self.propose_with(body, None, |node, term, context| {
-            let change = MembershipChange::Simple { seat, context };
-            node.propose_membership(term, &change).map_err(|error| match error {
+            node.propose_membership(term, &change(context)).map_err(|error| match error {
                 MembershipError::NotLeader => NotProposed::NoLeader,
                 MembershipError::Pending
                 | MembershipError::Dropped

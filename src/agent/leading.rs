@@ -68,6 +68,8 @@ pub(super) struct Leading {
     asked_at: Timestamp,
     wanted_round: u64,
     confirmed_round: u64,
+    /// Since when a learner that could vote waits for another one.
+    pub(super) waits_for_second: Option<Timestamp>,
 }
 
 impl Leading {
@@ -83,6 +85,7 @@ impl Leading {
             asked_at: Timestamp::default(),
             wanted_round: 0,
             confirmed_round: 0,
+            waits_for_second: None,
         }
     }
 

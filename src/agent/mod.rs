@@ -32,6 +32,7 @@ pub(crate) mod start;
 mod status;
 pub(crate) mod strain;
 mod transactions;
+mod votes;
 
 #[cfg(test)]
 mod tests;

@@ -479,11 +479,10 @@ impl Agent {
             }
             Stage::Vote { missing, .. } => {
                 let silent = missing.clone();
-                let voters = self.node.conf_state().voters;
-                let yes = voters.iter().filter(|voter| !silent.contains(voter)).count();
+                let conf = self.node.conf_state();
                 let strict = self.state.policy == Policy::FullySynchronous;
                 let own = silent.contains(&self.parameters.incarnation);
-                if !strict && !own && yes.saturating_mul(2) > voters.len() {
+                if !strict && !own && conf.is_majority(|voter| !silent.contains(&voter)) {
                     tracing::warn!(?silent, "members did not vote in time; a majority did");
                     missing.clear();
                     return self.advance_slot(now);

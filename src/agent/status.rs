@@ -160,6 +160,9 @@ impl Snapshot {
             revision: state.revision.0,
             digest: data_digest(&state.shared, &self.schema).to_string(),
             schema_id: state.schema_id.to_string(),
+            outgoing_voters: (status.conf_state.voters_outgoing.iter())
+                .map(|voter| self.name_of(*voter))
+                .collect(),
             members: state.members.iter().map(|member| self.member_state(member)).collect(),
             committed: facts.committed,
             failed: facts.failed,

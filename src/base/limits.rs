@@ -203,6 +203,10 @@ pub(crate) const LEASE_MS: u64 = 150;
 pub(crate) const SESSION_LEASE_S: u64 = 30;
 /// Milliseconds that a leader leads at least before it gives leadership away.
 pub(crate) const LEADER_STAYS_MS: u64 = 250;
+/// Milliseconds of silence after which a learner is not given its vote.
+pub(crate) const VOTE_SILENCE_MS: u64 = 10 * KEEPALIVE_MS;
+/// Milliseconds that a learner waits for its vote, where another one is about to get one with it.
+pub(crate) const SECOND_LEARNER_WAIT_MS: u64 = 2_000;
 /// Milliseconds that a request waits for a leader.
 pub(crate) const NO_LEADER_WAIT_MS: u64 = 5_000;
 /// Milliseconds after which a request without an outcome is sent again.

@@ -93,7 +93,11 @@ fn page(report: &Report) -> String {
                 |snapshot| {
                     let (index, term, bytes) = (snapshot.index, snapshot.term, snapshot.bytes);
                     let (voters, learners) = (snapshot.voters.len(), snapshot.learners.len());
-                    format!("at entry {index} of term {term}, {voters} voters, {learners} learners, {bytes} bytes")
+                    let joint = match snapshot.outgoing_voters.len() {
+                        0 => String::new(),
+                        before => format!(" with {before} before"),
+                    };
+                    format!("at entry {index} of term {term}, {voters} voters{joint}, {learners} learners, {bytes} bytes")
                 },
             ),
         );

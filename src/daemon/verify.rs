@@ -6,7 +6,7 @@ use super::models;
 use super::replay::{recovered_state, replay};
 use super::start::{datastores, is_alone, without_credentials};
 use crate::agent::start::{WAY_OUT, misfits};
-use crate::base::ids::{Digest, Revision};
+use crate::base::ids::{Digest, Incarnation, Revision};
 use crate::io::disk::read_only::ReadOnlyDisk;
 use crate::io::peer::read_credentials;
 use crate::replication::apply::data_digest;
@@ -68,6 +68,8 @@ pub(crate) struct SnapshotReport {
     pub(crate) term: u64,
     pub(crate) bytes: u64,
     pub(crate) voters: Vec<u64>,
+    /// Not empty in a joint configuration.
+    pub(crate) outgoing_voters: Vec<u64>,
     pub(crate) learners: Vec<u64>,
 }
 
@@ -192,12 +194,14 @@ impl Check<'_> {
         }
         if let Some(meta) = &stored.raft.snapshot {
             let reader = SnapshotReader::open(Arc::clone(&self.disk), meta.position.index);
+            let numbers = |members: &[Incarnation]| members.iter().map(|it| it.0).collect();
             self.report.snapshot = Some(SnapshotReport {
                 index: meta.position.index.0,
                 term: meta.position.term.0,
                 bytes: reader.map_or(0, |reader| reader.file_bytes()),
-                voters: meta.conf_state.voters.iter().map(|voter| voter.0).collect(),
-                learners: meta.conf_state.learners.iter().map(|learner| learner.0).collect(),
+                voters: numbers(&meta.conf_state.voters),
+                outgoing_voters: numbers(&meta.conf_state.voters_outgoing),
+                learners: numbers(&meta.conf_state.learners),
             });
         }
         let raft = &stored.raft;

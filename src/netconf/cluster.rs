@@ -82,6 +82,7 @@ fn state(top: &mut Grow<'_>, cluster: &ClusterState) {
         entry.leaf_if("last", last.map(|at| at.date_and_time()));
         entry.leaf_list("missing", missing.iter().map(String::as_str));
     });
+    top.leaf_list("outgoing-voter", cluster.outgoing_voters.iter().map(String::as_str));
     top.list("member", &cluster.members, member);
 }
 

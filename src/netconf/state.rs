@@ -75,6 +75,8 @@ pub(crate) struct ClusterState {
     /// Of the configuration; hexadecimal.
     pub(crate) digest: String,
     pub(crate) schema_id: String,
+    /// Who voted before, by name, while a joint change of members is not left.
+    pub(crate) outgoing_voters: Vec<String>,
     pub(crate) members: Vec<MemberState>,
     pub(crate) committed: u64,
     pub(crate) failed: u64,

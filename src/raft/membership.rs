@@ -37,6 +37,14 @@ impl ConfState {
         !self.voters_outgoing.is_empty()
     }
 
+    /// Whether those that count can decide: more than half of the voters, in a joint configuration of both sets.
+    pub(crate) fn is_majority(&self, counts: impl Fn(Incarnation) -> bool) -> bool {
+        let most = |voters: &[Incarnation]| {
+            voters.iter().filter(|voter| counts(**voter)).count() > voters.len() / 2
+        };
+        most(&self.voters) && (!self.is_joint() || most(&self.voters_outgoing))
+    }
+
     /// What is wrong with it, if it cannot be a configuration: the crate would panic on it.
     pub(super) fn flaw(&self) -> Option<&'static str> {
         let set = |members: &[Incarnation]| -> BTreeSet<Incarnation> {
@@ -267,6 +275,22 @@ mod tests {
         assert!(!check(&[1], &[], &[1, 2], &[3]));
         assert!(!check(&[1, 2], &[], &[1, 2], &[2]));
         assert!(!check(&[1], &[], &[], &[2]));
+    }
+
+    #[test]
+    fn in_a_joint_configuration_a_majority_is_one_of_both_sets() {
+        let state = |voters: &[u64], outgoing: &[u64]| ConfState {
+            voters: members(voters),
+            voters_outgoing: members(outgoing),
+            ..ConfState::default()
+        };
+        let decide = |state: &ConfState, ids: &[u64]| state.is_majority(|it| ids.contains(&it.0));
+        assert!(decide(&state(&[1, 2, 3], &[]), &[2, 3]));
+        assert!(!decide(&state(&[1, 2, 3, 4], &[]), &[2, 3]));
+        let joint = state(&[1, 2, 3], &[1]);
+        assert!(decide(&joint, &[1, 3]));
+        assert!(!decide(&joint, &[2, 3]), "who decided alone is not outvoted yet");
+        assert!(!decide(&joint, &[1]), "nor does it decide alone any more");
     }
 
     #[test]

@@ -456,6 +456,103 @@ fn members_come_learn_vote_and_go() {
     assert!(matches!(again, Err(MembershipError::Impossible(_))));
 }
 
+/// Two nodes get their votes at once, and the process of one member after the other dies before that is over; meanwhile
+/// another one is sent a snapshot.
+#[test]
+fn a_joint_configuration_outlives_restarts_and_snapshots() {
+    let mut cluster = Cluster::led_by_one(&[1, 2, 3]);
+    let joint = |cluster: &mut Cluster, id: u64| cluster.node(id).conf_state().voters_outgoing;
+    for id in [4, 5] {
+        propose_seat(&mut cluster, 1, SeatChange::Learner(Incarnation(id))).unwrap();
+        cluster.settle();
+        cluster.compact(1);
+        cluster.add(config(id, &[]));
+        cluster.tick_all(20);
+    }
+    let term = cluster.node(1).term();
+    let seats = [4, 5].map(|id| SeatChange::Voter(Incarnation(id))).to_vec();
+    let enter = MembershipChange::EnterJoint { seats, context: Vec::new() };
+    // A member that does not hear of it is behind the leader's log.
+    cluster.cut.push(Incarnation(5));
+    cluster.node(1).propose_membership(term, &enter).unwrap();
+    cluster.settle();
+    cluster.propose(1, b"while it is joint");
+    cluster.settle();
+    let before = [1, 2, 3].map(Incarnation).to_vec();
+    assert_eq!(joint(&mut cluster, 1), before);
+    cluster.compact(1);
+    cluster.cut.clear();
+    cluster.tick_all(30);
+    assert_eq!(joint(&mut cluster, 5), before, "it came with the snapshot");
+    for id in [1, 2, 5] {
+        cluster.restart(id);
+        cluster.tick_all(60);
+        assert_eq!(joint(&mut cluster, id), before, "after a restart of {id}");
+    }
+    let leader = cluster.leader().unwrap();
+    let term = cluster.node(leader).term();
+    let leave = MembershipChange::LeaveJoint { context: Vec::new() };
+    cluster.node(leader).propose_membership(term, &leave).unwrap();
+    cluster.tick_all(20);
+    for id in 1..=5 {
+        let state = cluster.node(id).conf_state();
+        assert_eq!((state.voters.len(), state.is_joint()), (5, false), "{id}");
+    }
+}
+
+/// As long as it does not know better it elects itself. It dies after each step on the way, and the others go on.
+#[test]
+fn who_was_alone_does_not_decide_alone_behind_a_joint_change() {
+    let mut outcomes = [0, 0];
+    for steps in 0..16 {
+        let mut cluster = Cluster::led_by_one(&[1]);
+        for id in [2, 3] {
+            propose_seat(&mut cluster, 1, SeatChange::Learner(Incarnation(id))).unwrap();
+            cluster.settle();
+            cluster.compact(1);
+            cluster.add(config(id, &[]));
+            cluster.tick_all(20);
+        }
+        let term = cluster.node(1).term();
+        let seats = [2, 3].map(|id| SeatChange::Voter(Incarnation(id))).to_vec();
+        let enter = MembershipChange::EnterJoint { seats, context: Vec::new() };
+        cluster.node(1).propose_membership(term, &enter).unwrap();
+        for _ in 0..steps {
+            cluster.drive(1);
+            leave_joint(&mut cluster, 1);
+            if !cluster.write_one(1)
+                && let Some(packet) = cluster.network.pop_front()
+            {
+                cluster.deliver(&packet).unwrap();
+                cluster.finish(2);
+                cluster.finish(3);
+            }
+        }
+        cluster.network.clear();
+        cluster.restart(1);
+        for _ in 0..8 {
+            cluster.tick_all(20);
+            if let Some(leader) = cluster.leader() {
+                leave_joint(&mut cluster, leader);
+            }
+        }
+        let state = cluster.node(1).conf_state();
+        assert!(!state.is_joint(), "after {steps} steps: {state:?}");
+        assert!([2, 3].iter().all(|id| cluster.node(*id).conf_state() == state));
+        outcomes[usize::from(state.voters.len() == 3)] += 1;
+    }
+    assert!(outcomes.iter().all(|times| *times > 0), "forgotten and done: {outcomes:?}");
+}
+
+fn leave_joint(cluster: &mut Cluster, id: u64) {
+    let node = cluster.node(id);
+    if node.conf_state().is_joint() && !node.has_pending_membership() {
+        let leave = MembershipChange::LeaveJoint { context: Vec::new() };
+        // If it does not lead any more, another one does it.
+        drop(node.propose_membership(node.term(), &leave));
+    }
+}
+
 /// Of two members one goes. The other one dies with what it had not written yet: without the first it could never again
 /// commit that it is alone.
 #[test]

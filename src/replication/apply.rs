@@ -267,7 +267,7 @@ fn set_policy(state: &mut State, request: &RequestHead, policy: Policy) -> Appli
     Applied::Done(Effect::default())
 }
 
-/// A6: the record of a member, together with its seat.
+/// A6: the records of members, together with their seats.
 fn seat(state: &mut State, request: &RequestHead, change: &Seat) -> Applied {
     if is_closed(state, request) {
         return Applied::Known;
@@ -286,9 +286,18 @@ fn seat(state: &mut State, request: &RequestHead, change: &Seat) -> Applied {
             state.members.push(Member::joining(*incarnation, name, address));
             format!("member {name} joined")
         }
-        Seat::Promoted { incarnation } => {
-            let Some(member) = state.member(*incarnation) else { return Applied::Void };
-            format!("member {} votes", member.name)
+        Seat::Promoted { members } => {
+            let name = |id: &Incarnation| state.member(*id).map(|member| member.name.as_str());
+            match members.iter().map(name).collect::<Option<Vec<&str>>>().as_deref() {
+                None | Some([]) => return Applied::Void,
+                Some([name]) => format!("member {name} votes"),
+                Some(names) => format!("members {} vote", names.join(", ")),
+            }
+        }
+        // Its members have their line in the history already.
+        Seat::Settled => {
+            state.control.insert(request.txid);
+            return Applied::Done(effect);
         }
         Seat::Removed { incarnation } => {
             let Some(member) = state.member(*incarnation).cloned() else { return Applied::Void };

@@ -76,20 +76,22 @@ pub(crate) enum Body {
         request: RequestHead,
         policy: Policy,
     },
-    /// In the context of a change of seats: what becomes of the member's record.
+    /// In the context of a change of seats: what becomes of the members' records.
     Seat {
         request: RequestHead,
         change: Seat,
     },
 }
 
-/// A change of one member's seat.
+/// A change of seats.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Seat {
     /// It learns; its token is used up.
     Joined { incarnation: Incarnation, name: String, address: String, token: Digest },
-    /// It votes.
-    Promoted { incarnation: Incarnation },
+    /// These learners vote: one by a simple change, several by a joint one.
+    Promoted { members: Vec<Incarnation> },
+    /// The joint change before it is over: the voters decide without the set from before.
+    Settled,
     /// It is gone.
     Removed { incarnation: Incarnation },
 }

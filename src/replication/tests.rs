@@ -1,9 +1,9 @@
 //! What `apply` takes and what it leaves alone, and that snapshots and entries keep all of it.
 
 use super::apply::{Applied, Knowledge, Position, apply, data_digest};
-use super::entry::{Body, Decision, Entry, RequestHead};
+use super::entry::{Body, Decision, Entry, RequestHead, Seat};
 use super::snapshot;
-use super::state::{LockTarget, State};
+use super::state::{LockTarget, Member, State};
 use crate::base::ids::{
     Boot, Digest, Incarnation, LogIndex, Revision, SessionId, SessionKey, Term, TxId,
 };
@@ -403,6 +403,32 @@ fn a_new_boot_ends_the_sessions_of_the_one_before_and_no_other_change() {
 }
 
 #[test]
+fn members_that_get_votes_have_one_line_in_the_history() {
+    let mut log = Log::new();
+    log.state.members.push(Member::joining(Incarnation(2), "n2", ""));
+    log.state.members.push(Member::joining(Incarnation(3), "n3", ""));
+    let seat = |log: &mut Log, change| Body::Seat { request: log.request(None), change };
+    let promoted =
+        |ids: &[u64]| Seat::Promoted { members: ids.iter().copied().map(Incarnation).collect() };
+    for nobody in [promoted(&[]), promoted(&[2, 4])] {
+        let nobody = seat(&mut log, nobody);
+        log.void(nobody);
+    }
+    for (ids, line) in [(&[2, 3][..], "members n2, n3 vote"), (&[3], "member n3 votes")] {
+        let votes = seat(&mut log, promoted(ids));
+        log.done(votes.clone());
+        log.known(votes);
+        let last = log.state.history.iter().next_back().unwrap();
+        assert_eq!(last.comment.as_deref(), Some(line));
+    }
+    let lines = log.state.history.len();
+    let settled = seat(&mut log, Seat::Settled);
+    log.done(settled.clone());
+    log.known(settled);
+    assert_eq!(log.state.history.len(), lines, "they have their line");
+}
+
+#[test]
 fn session_ids_end_where_the_numbers_end() {
     let mut log = Log::new();
     let more = Body::SessionIds { incarnation: NODE, boot: 1, lowest: SessionId(0) };
@@ -453,7 +479,12 @@ fn random_entry(log: &mut Log, dice: &mut Dice) -> Body {
     let by = session(log.boot, u32::try_from(dice.below(4)).unwrap() + 1);
     let content = *dice.pick(CONTENTS);
     let generation = log.generation();
-    match dice.below(12) {
+    match dice.below(13) {
+        12 => {
+            let votes = Seat::Promoted { members: vec![NODE, NODE] };
+            let change = [votes, Seat::Settled][dice.below(2)].clone();
+            Body::Seat { request: log.request(None), change }
+        }
         0 => log.lock(by),
         1 => log.unlock(by),
         2 => log.end(by),

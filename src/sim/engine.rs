@@ -2,7 +2,7 @@
 //! between any two of them.
 
 use super::node::{Boundary, Death, Input, Life, Node, Shown};
-use super::oracle::{Violation, ensure};
+use super::oracle::{Counts, Violation, ensure};
 use super::participants::Scripted;
 use super::world::{Event, MS, World};
 use crate::agent::effects::{Effects, Lease};
@@ -305,8 +305,11 @@ impl World {
         if effects.removed {
             self.has_left(n)?;
         }
-        let leaders = self.oracle.counts.leaders;
+        let Counts { leaders, joint, .. } = self.oracle.counts;
         self.oracle.look(self.time, n, &mut self.nodes)?;
+        if self.oracle.counts.joint > joint {
+            self.strike_while_joint(n);
+        }
         if self.oracle.counts.leaders > leaders {
             self.spring_ambush(n);
             for proposal in std::mem::take(&mut self.proposals) {

@@ -90,7 +90,7 @@ impl World {
     }
 
     /// A node dies at one of the boundaries that it passes, or where it is after a while.
-    fn doom(&mut self, n: usize) {
+    pub(super) fn doom(&mut self, n: usize) {
         let at = match self.chance.below(8) {
             0 => Boundary::Decided,
             1 => Boundary::EarlySent,

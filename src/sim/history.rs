@@ -17,11 +17,30 @@ use crate::yang::tree::Tree;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+/// Who decides: a majority of those that vote, and in a joint configuration of those that voted before, too.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Electorate {
+    pub(super) voters: BTreeSet<Incarnation>,
+    /// Empty unless it is joint.
+    pub(super) before: BTreeSet<Incarnation>,
+}
+
+impl Electorate {
+    /// Whether those of which this holds decide.
+    pub(super) fn decides(&self, holds: impl Fn(Incarnation) -> bool) -> bool {
+        let sets = [&self.voters, &self.before].into_iter().filter(|set| !set.is_empty());
+        let most = |set: &BTreeSet<Incarnation>| {
+            2 * set.iter().filter(|member| holds(**member)).count() > set.len()
+        };
+        sets.into_iter().all(most)
+    }
+}
+
 /// A committed entry, and the state behind it.
 struct Done {
     entry: LogEntry,
     state: State,
-    voters: Rc<BTreeSet<Incarnation>>,
+    seats: Rc<Electorate>,
     /// The term of the node that applied it first: it was committed in this one or before.
     known_in: Term,
 }
@@ -67,15 +86,16 @@ pub(super) struct History {
     pending: Option<Watched>,
     locks: Vec<Span>,
     effective: BTreeMap<(SessionKey, Effective), u64>,
-    founders: Rc<BTreeSet<Incarnation>>,
+    founders: Rc<Electorate>,
     /// What participants have refused, in which term, and on which members.
     pub(super) vetoes: BTreeSet<(Term, Digest, Incarnation)>,
     /// Every incarnation that ever had a seat.
     incarnations: BTreeSet<Incarnation>,
-    /// How often a member was taken for lost, joined, and was removed.
+    /// How often a member was taken for lost, joined, and was removed, and how often several got their votes at once.
     pub(super) lost: u64,
     pub(super) joined: u64,
     pub(super) removed: u64,
+    pub(super) joint: u64,
 }
 
 impl History {
@@ -87,7 +107,7 @@ impl History {
         Self {
             rules,
             incarnations: founders.clone(),
-            founders: Rc::new(founders),
+            founders: Rc::new(Electorate { voters: founders, before: BTreeSet::new() }),
             vetoes: BTreeSet::new(),
             model,
             initial,
@@ -101,6 +121,7 @@ impl History {
             lost: 0,
             joined: 0,
             removed: 0,
+            joint: 0,
         }
     }
 
@@ -135,23 +156,23 @@ impl History {
         self.incarnations.contains(&incarnation)
     }
 
-    /// Who votes behind the entry of this index.
-    pub(super) fn voters(&self, index: LogIndex) -> &BTreeSet<Incarnation> {
-        self.done(index).map_or(&self.founders, |done| &done.voters)
+    /// Who decides behind the entry of this index.
+    pub(super) fn seats(&self, index: LogIndex) -> &Electorate {
+        self.done(index).map_or(&self.founders, |done| &done.seats)
     }
 
-    /// Who voted before the last change up to this index. A leader counts by a change from where it has applied it, and
-    /// entries that follow it in the log may be committed until then; there is never a second change on the way.
-    pub(super) fn voters_before(&self, index: LogIndex) -> &BTreeSet<Incarnation> {
-        let current = self.voters(index);
+    /// Who decided before the last change up to this index. A leader counts by a change from where it has applied it,
+    /// and entries that follow it in the log may be committed until then; there is never a second change on the way.
+    pub(super) fn seats_before(&self, index: LogIndex) -> &Electorate {
+        let current = self.seats(index);
         let count = usize::try_from(index.0).unwrap_or(usize::MAX);
-        let earlier = self.entries.iter().take(count).rev().map(|done| &*done.voters);
-        earlier.chain([&*self.founders]).find(|voters| *voters != current).unwrap_or(current)
+        let earlier = self.entries.iter().take(count).rev().map(|done| &*done.seats);
+        earlier.chain([&*self.founders]).find(|seats| *seats != current).unwrap_or(current)
     }
 
-    /// Who votes now.
-    pub(super) fn last_voters(&self) -> &BTreeSet<Incarnation> {
-        self.entries.last().map_or(&self.founders, |done| &done.voters)
+    /// Who decides now.
+    pub(super) fn last_seats(&self) -> &Electorate {
+        self.entries.last().map_or(&self.founders, |done| &done.seats)
     }
 
     /// The last entry that was committed in an earlier term: a leader of this one has it. What an even later leader has
@@ -205,39 +226,64 @@ impl History {
         }
         ensure("S17", entry.index.0 == self.len() + 1, || format!("a gap before {}", entry.index))?;
         let before = self.last_state().clone();
-        let mut voters = Rc::clone(self.entries.last().map_or(&self.founders, |done| &done.voters));
+        let mut seats = Rc::clone(self.entries.last().map_or(&self.founders, |done| &done.seats));
         let state = match entry.kind {
             EntryKind::Normal if entry.data.is_empty() => before,
             EntryKind::Normal => self.commit(time, entry, (&entry.data, &before))?,
             EntryKind::Membership => {
                 let change = MembershipChange::decode(&entry.data)
                     .map_err(|what| Violation::new("S18", format!("{}: {what}", entry.index)))?;
-                self.seat_given(&change, Rc::make_mut(&mut voters))?;
+                self.seats_change(&change, Rc::make_mut(&mut seats))?;
                 self.commit(time, entry, (change.context(), &before))?
             }
         };
-        self.entries.push(Done { entry: entry.clone(), state, voters, known_in: term });
+        self.entries.push(Done { entry: entry.clone(), state, seats, known_in: term });
         Ok(())
     }
 
-    /// A seat changes hands: one at a time, and an incarnation never comes again (S18).
-    fn seat_given(
+    /// Seats change hands: one at a time, or the votes of several learners by a joint change, which is left before the
+    /// next change; and an incarnation never comes again (S18).
+    fn seats_change(
         &mut self,
         change: &MembershipChange,
+        seats: &mut Electorate,
+    ) -> Result<(), Violation> {
+        let is_joint = !seats.before.is_empty();
+        let leaves = matches!(change, MembershipChange::LeaveJoint { .. });
+        ensure("S18", is_joint == leaves, || format!("{change:?} after {seats:?}"))?;
+        match change {
+            MembershipChange::Simple { seat, .. } => self.seat_given(*seat, &mut seats.voters)?,
+            MembershipChange::EnterJoint { seats: given, .. } => {
+                seats.before.clone_from(&seats.voters);
+                for seat in given {
+                    let is_vote = matches!(seat, SeatChange::Voter(_));
+                    ensure("S18", is_vote, || format!("nobody makes {change:?}"))?;
+                    self.seat_given(*seat, &mut seats.voters)?;
+                }
+                // For one more no joint change is needed.
+                let several = seats.voters.len() >= seats.before.len() + 2;
+                ensure("S18", several, || format!("{change:?} makes {seats:?}"))?;
+                self.joint += 1;
+            }
+            MembershipChange::LeaveJoint { .. } => seats.before.clear(),
+        }
+        Ok(())
+    }
+
+    fn seat_given(
+        &mut self,
+        seat: SeatChange,
         voters: &mut BTreeSet<Incarnation>,
     ) -> Result<(), Violation> {
-        let MembershipChange::Simple { seat, .. } = change else {
-            return Err(Violation::new("S18", format!("nobody makes {change:?}")));
-        };
         match seat {
             SeatChange::Learner(new) => {
-                let first = self.incarnations.insert(*new);
+                let first = self.incarnations.insert(new);
                 ensure("S18", first, || format!("incarnation {new} was there before"))?;
                 self.joined += 1;
             }
-            SeatChange::Voter(member) => drop(voters.insert(*member)),
+            SeatChange::Voter(member) => drop(voters.insert(member)),
             SeatChange::Removed(member) => {
-                voters.remove(member);
+                voters.remove(&member);
                 self.removed += 1;
             }
         }

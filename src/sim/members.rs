@@ -55,7 +55,9 @@ impl World {
         if self.phase != Phase::Faults {
             return;
         }
-        let wait = 300 * MS + self.chance.below(2_000 * MS);
+        let is_first = self.habits.by_twos && self.tokens_used.is_multiple_of(2);
+        let wait = if is_first { 0 } else { 300 * MS };
+        let wait = wait + self.chance.below(if is_first { 200 * MS } else { 2_000 * MS });
         self.after(wait, Event::Join);
         let n = self.chance.place(self.nodes.len());
         let seats = self.oracle.history.last_state().members.len();
@@ -134,6 +136,21 @@ impl World {
         let mut members = self.oracle.history.last_state().members.iter();
         let ghost = members.find(|member| !has_node(member) && !waits(&member.name))?;
         Some(ghost.name.to_string())
+    }
+
+    /// A joint change has begun, as `n` knows first: it, another node or both may die in the middle of it.
+    pub(super) fn strike_while_joint(&mut self, n: usize) {
+        if self.phase != Phase::Faults || !self.faults.crashes {
+            return;
+        }
+        let other = self.chance.place(self.nodes.len());
+        let dice = self.chance.below(4);
+        if dice & 1 != 0 {
+            self.doom(n);
+        }
+        if dice & 2 != 0 {
+            self.doom(other);
+        }
     }
 
     /// Whether a node has a seat.

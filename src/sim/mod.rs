@@ -151,14 +151,15 @@ impl World {
         self.oracle.conclude()
     }
 
-    /// All that was asked has an outcome (L2), and no confirmed commit is left (L7).
+    /// All that was asked has an outcome (L2), and neither a joint configuration (L5) nor a confirmed commit (L7) is left.
     fn come_to_rest(&mut self) -> Result<(), Violation> {
         self.phase = Phase::Quiet;
         let end = self.time + QUIET_US;
         while let Some(what) = self.unrest() {
             if self.time >= end {
                 self.say_standing();
-                return Err(Violation::new("L2", what));
+                let is_joint = !self.oracle.history.last_seats().before.is_empty();
+                return Err(Violation::new(if is_joint { "L5" } else { "L2" }, what));
             }
             self.lay_ghosts();
             self.run_until(self.time + 50 * MS)?;
@@ -183,12 +184,14 @@ impl World {
         if self.oracle.history.is_pending() {
             return Some("a confirmed commit is still pending".to_owned());
         }
-        let (seats, votes) = (
-            self.oracle.history.last_state().members.len(),
-            self.oracle.history.last_voters().len(),
-        );
+        let electorate = self.oracle.history.last_seats();
+        let (seats, votes) =
+            (self.oracle.history.last_state().members.len(), electorate.voters.len());
         if seats != votes {
             return Some(format!("{seats} members have {votes} votes"));
+        }
+        if !electorate.before.is_empty() {
+            return Some(format!("the joint configuration {electorate:?} is not left"));
         }
         self.nodes.iter().enumerate().filter(|(_, node)| !node.is_gone).find_map(|(n, node)| {
             if !self.has_seat(n) {

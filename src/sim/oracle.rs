@@ -1,6 +1,6 @@
 //! What must hold at every moment, for every node (the numbers are those of the properties in `ha.md`).
 
-use super::history::{Effective, History};
+use super::history::{Effective, Electorate, History};
 use super::model::Model;
 use super::node::Node;
 use crate::agent::inspect::Inspection;
@@ -96,6 +96,8 @@ pub struct Counts {
     pub joined: u64,
     /// Members that were removed.
     pub removed: u64,
+    /// Joint changes, by which several learners get their votes at once.
+    pub joint: u64,
     /// Transfers of leadership that were ok.
     pub transfers: u64,
     /// Changes of policy.
@@ -115,6 +117,7 @@ impl std::ops::AddAssign for Counts {
         self.lost += other.lost;
         self.joined += other.joined;
         self.removed += other.removed;
+        self.joint += other.joint;
         self.transfers += other.transfers;
         self.policies += other.policies;
         self.snapshots_sent += other.snapshots_sent;
@@ -125,8 +128,8 @@ impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} ok, {} refused, {} unknown, {} reads, {} crashes, {} leaders, {} lost, {} joined, {} removed, {} transfers, \
-             {} policies, {} snapshots sent",
+            "{} ok, {} refused, {} unknown, {} reads, {} crashes, {} leaders, {} lost, {} joined, {} removed, {} joint changes, \
+             {} transfers, {} policies, {} snapshots sent",
             self.acknowledged,
             self.refused,
             self.unknown,
@@ -136,6 +139,7 @@ impl fmt::Display for Counts {
             self.lost,
             self.joined,
             self.removed,
+            self.joint,
             self.transfers,
             self.policies,
             self.snapshots_sent
@@ -191,6 +195,7 @@ impl Oracle {
         self.counts.lost = self.history.lost;
         self.counts.joined = self.history.joined;
         self.counts.removed = self.history.removed;
+        self.counts.joint = self.history.joint;
         if let Some(term) = seen.leads {
             self.leads(n, term, nodes)?;
         }
@@ -241,8 +246,10 @@ impl Oracle {
             return Ok(());
         }
         let Some(reference) = self.history.state(seen.applied.index) else { return Ok(()) };
-        let voters = self.history.voters(seen.applied.index);
-        ensure("S18", seen.seats.voters.iter().eq(voters), || {
+        let seats = self.history.seats(seen.applied.index);
+        let same = seen.seats.voters.iter().eq(&seats.voters)
+            && seen.seats.voters_outgoing.iter().eq(&seats.before);
+        ensure("S18", same, || {
             format!("{n} at {} counts the votes of {:?}", seen.applied.index, seen.seats)
         })?;
         let difference = difference(reference, state, whole);
@@ -281,17 +288,16 @@ impl Oracle {
         ensure("S8", applied.is_some_and(|applied| applied >= position.index), || {
             format!("{n} answers ok for {position:?} and has applied {applied:?}")
         })?;
-        let on_majority = |voters: &BTreeSet<Incarnation>| {
-            let votes = nodes.iter().filter(|node| voters.contains(&node.incarnation));
-            2 * votes.filter(|node| node.journal.is_durable(position)).count() > voters.len()
-        };
+        let holds = |node: &Node| node.journal.is_durable(position);
+        let holders: BTreeSet<Incarnation> =
+            nodes.iter().filter(|node| holds(node)).map(|node| node.incarnation).collect();
+        let on_majority = |seats: &Electorate| seats.decides(|member| holders.contains(&member));
         // A change of members may have come in between.
-        let durable = on_majority(self.history.voters(position.index))
-            || on_majority(self.history.voters_before(position.index))
-            || on_majority(self.history.last_voters());
+        let durable = on_majority(self.history.seats(position.index))
+            || on_majority(self.history.seats_before(position.index))
+            || on_majority(self.history.last_seats());
         ensure("S20", durable, || {
-            let holders = nodes.iter().filter(|node| node.journal.is_durable(position)).count();
-            format!("{value} is ok while {holders} of {} have {position:?}", nodes.len())
+            format!("{value} is ok while {holders:?} of {} have {position:?}", nodes.len())
         })?;
         let revision = self.history.revision_at(position.index);
         self.acknowledged = self.acknowledged.max(revision);
@@ -302,7 +308,7 @@ impl Oracle {
         if self.history.policies_since(position.index).all(|it| it == Policy::FullySynchronous)
             && waited_us < ACK_TIMEOUT_MS * 900
         {
-            let voters = self.history.last_voters();
+            let voters = &self.history.last_seats().voters;
             let counts = |node: &&Node| voters.contains(&node.incarnation);
             let behind = nodes.iter().filter(counts).find(|node| node.applied < position.index);
             ensure("S2", behind.is_none(), || {

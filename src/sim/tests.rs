@@ -38,6 +38,12 @@ fn three_more_nodes_keep_what_they_have_promised() {
 }
 
 #[test]
+fn nodes_that_join_by_twos_get_their_votes_at_once() {
+    let sum = check(3, 155..166);
+    assert!(sum.joint > 0, "{sum}");
+}
+
+#[test]
 fn five_nodes_keep_what_they_have_promised() {
     check(5, 0..10);
 }

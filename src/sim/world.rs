@@ -100,6 +100,8 @@ pub(super) struct Habits {
     pub(super) is_simple: bool,
     /// Members join and are removed.
     pub(super) is_growing: bool,
+    /// Those that join come by twos.
+    pub(super) by_twos: bool,
     /// How many times slower clients are than usual.
     pub(super) pace: u64,
     /// Places that values are written to: the fewer, the more requests get into each other's way.
@@ -191,6 +193,8 @@ impl World {
         let habits = Habits {
             is_simple: chance.below(3) == 0,
             is_growing: size > 1 && !outage && chance.below(4) == 0,
+            // Not drawn: the worlds of other seeds are what they were before there were these.
+            by_twos: matches!(seed % 5, 0 | 3),
             pace: if outage { 20 } else { 1 },
             spots: if chance.below(2) == 0 { 2 } else { SPOTS },
             operations: if is_hostile { 25 } else { [0, 2, 10][chance.place(3)] },

@@ -8,6 +8,7 @@ mod late;
 mod membership;
 mod quarantine;
 mod reads;
+mod votes;
 
 use super::*;
 use crate::agent::effects::{DivergedData, Lease, Rejoin, ToPeer};
@@ -139,20 +140,28 @@ impl Cluster {
 
     /// Carries out effects and delivers messages until nothing more happens.
     fn settle(&mut self) {
-        let now = self.now();
         for delivered in 0.. {
             assert!(delivered < 100_000, "there is no end to it");
             for id in self.nodes.keys().copied().collect::<Vec<_>>() {
                 self.carry_out(id);
             }
-            let Some((from, ToPeer { to, message })) = self.network.pop_front() else { return };
-            // Through bytes, as between processes.
-            let bytes = message.encode().unwrap();
-            let message = PeerMessage::decode(&bytes, message.beside().to_vec());
-            if let Some(node) = self.nodes.get_mut(&to.0) {
-                node.agent.peer(now, Incarnation(from), message.unwrap());
+            if !self.deliver() {
+                return;
             }
         }
+    }
+
+    /// Delivers the oldest message; false if there is none.
+    fn deliver(&mut self) -> bool {
+        let now = self.now();
+        let Some((from, ToPeer { to, message })) = self.network.pop_front() else { return false };
+        // Through bytes, as between processes.
+        let bytes = message.encode().unwrap();
+        let message = PeerMessage::decode(&bytes, message.beside().to_vec());
+        if let Some(node) = self.nodes.get_mut(&to.0) {
+            node.agent.peer(now, Incarnation(from), message.unwrap());
+        }
+        true
     }
 
     fn carry_out(&mut self, id: u64) {

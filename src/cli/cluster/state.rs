@@ -32,6 +32,8 @@ pub(super) struct State {
     pub(super) schema_id: Option<String>,
     pub(super) transactions: Transactions,
     pub(super) ack_degraded: AckDegraded,
+    #[serde(rename = "outgoing-voter")]
+    pub(super) outgoing_voters: Vec<String>,
     #[serde(rename = "member")]
     pub(super) members: Vec<Member>,
 }
@@ -150,6 +152,9 @@ impl State {
             schema_id: text("schema-id"),
             transactions: state.child("transactions").map(Transactions::of).unwrap_or_default(),
             ack_degraded: state.child("ack-degraded").map(AckDegraded::of).unwrap_or_default(),
+            outgoing_voters: (state.all("outgoing-voter"))
+                .map(|name| name.text().to_owned())
+                .collect(),
             members: state.all("member").map(Member::of).collect(),
         }
     }

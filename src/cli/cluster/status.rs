@@ -202,6 +202,12 @@ fn hints(state: &State) -> Vec<String> {
             say(format!("{name} has no vote yet. It gets one when it has caught up."));
         }
     }
+    if !state.outgoing_voters.is_empty() {
+        let names = state.outgoing_voters.join(", ");
+        say(format!(
+            "Several members get votes at once. Until that is done a majority of {names} is needed, too."
+        ));
+    }
     if let AckDegraded { count, last: Some(last), missing } = &state.ack_degraded {
         let without = if missing.is_empty() {
             String::new()

@@ -71,6 +71,7 @@ fn leader() -> ClusterState {
         revision: 9,
         digest: "d".repeat(64),
         schema_id: "5".repeat(64),
+        outgoing_voters: vec!["n1".to_owned()],
         members: vec![
             member("n1", 1, None),
             member("n2", 2, progress(20, 0, "replicate")),
@@ -116,7 +117,7 @@ fn a_leader_shows_everything() {
             + "<transactions><committed>9</committed><failed>2</failed>\
          <queue-depth>1</queue-depth><last-commit>2000-02-29T00:00:00Z</last-commit></transactions>\
          <ack-degraded><count>2</count><last>2000-02-29T00:00:00Z</last><missing>n3</missing>\
-         </ack-degraded>\
+         </ack-degraded><outgoing-voter>n1</outgoing-voter>\
          <member><name>n1</name><incarnation>1</incarnation><address>n1:8830</address>\
          <voting>true</voting><active>true</active></member>\
          <member><name>n2</name><incarnation>2</incarnation><address>n2:8830</address>\

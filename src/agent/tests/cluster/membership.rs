@@ -2,16 +2,24 @@
 
 use super::*;
 
+impl Cluster {
+    /// Of one, to which others can be admitted, with a session.
+    pub(super) fn of_one() -> (Self, At) {
+        let mut cluster = Self::new(1);
+        let at = cluster.open(1);
+        let init =
+            ClusterRequest::Init { name: "lab".to_owned(), address: "192.0.2.1:4000".to_owned() };
+        let reply = cluster.cluster(at, init);
+        assert_eq!(cluster.answer(1, reply), Some(Answer::Ok));
+        (cluster, at)
+    }
+}
+
 #[test]
 fn a_cluster_grows_by_joining_and_shrinks_by_leaving() {
-    let mut cluster = Cluster::new(1);
-    let at = cluster.open(1);
+    let (mut cluster, at) = Cluster::of_one();
     let edit = cluster.set(Datastore::Running, "a", Some("x"));
     cluster.ok(at, edit);
-    let init =
-        ClusterRequest::Init { name: "lab".to_owned(), address: "192.0.2.1:4000".to_owned() };
-    let reply = cluster.cluster(at, init);
-    assert_eq!(cluster.answer(1, reply), Some(Answer::Ok));
     for id in 2..=3 {
         let admission = cluster.admit(id, at);
         assert_eq!(admission.incarnation, Incarnation(id));
@@ -67,12 +75,7 @@ fn a_removed_member_that_connects_again_is_told_so() {
 /// It may ask before it has a state, and the snapshot may be taken after its answer.
 #[test]
 fn a_node_whose_boot_stands_in_its_first_snapshot_becomes_ready() {
-    let mut cluster = Cluster::new(1);
-    let at = cluster.open(1);
-    let init =
-        ClusterRequest::Init { name: "lab".to_owned(), address: "192.0.2.1:4000".to_owned() };
-    let reply = cluster.cluster(at, init);
-    assert_eq!(cluster.answer(1, reply), Some(Answer::Ok));
+    let (mut cluster, at) = Cluster::of_one();
     cluster.admit(2, at);
     let up = Body::NodeUp {
         incarnation: Incarnation(2),

@@ -131,6 +131,9 @@ fn advice_fits_the_trouble() {
     let learner = Member { voting: false, ..member("n4") };
     let joined = state(three().into_iter().chain([learner]).collect());
     check_advice(&joined, &["n4 has no vote yet", "All 3 voters"]);
+    let outgoing_voters = vec!["n1".to_owned()];
+    let growing = State { outgoing_voters, ..state(three()) };
+    check_advice(&growing, &["a majority of n1 is needed, too", "All 3 voters"]);
     let follower = State { member_name: Some("n2".to_owned()), ..state(three()) };
     check_advice(&follower, &["ask on n1", "one may fail"]);
     let joining = State { leader: None, phase: "joining".to_owned(), ..state(Vec::new()) };

@@ -134,8 +134,15 @@ fn the_history_names_every_commit() {
         assert_eq!(commit.value("origin"), state(&mut session, "").value("member-name"));
     }
     assert_ne!(commits[0].value("transaction-id"), commits[1].value("transaction-id"));
-    let one = history(&mut session, "<commit><revision>2</revision></commit>");
+    let one = history(&mut session, "<commit><number>2</number></commit>");
     assert_eq!(one, commits[1..], "found by its key");
+    // What makes no revision has a line beside that of the revision in force.
+    printed(&agent, &["policy", "majority"]);
+    let commits = history(&mut session, "");
+    let told = |name| commits.iter().map(|line| line.value(name)).collect::<Vec<_>>();
+    assert_eq!(told("number"), ["1", "2", "3"].map(|text| Some(text.to_owned())));
+    assert_eq!(told("revision"), ["1", "2", "2"].map(|text| Some(text.to_owned())));
+    assert_eq!(told("comment"), [None, None, Some("policy majority".to_owned())]);
     agent.crash();
     assert_eq!(history(&mut agent.session(), ""), commits, "it is in the log");
 }

@@ -210,6 +210,7 @@ impl Snapshot {
 
 fn history_line(line: &Committed) -> HistoryLine {
     HistoryLine {
+        number: line.number,
         revision: line.revision.0,
         transaction: line.txid.map_or_else(String::new, |txid| txid.to_string()),
         user: line.user.to_string(),

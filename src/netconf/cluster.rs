@@ -130,6 +130,7 @@ fn member(entry: &mut Grow<'_>, member: &MemberState) {
 }
 
 fn commit(entry: &mut Grow<'_>, line: &HistoryLine) {
+    entry.leaf("number", line.number.to_string());
     entry.leaf("revision", line.revision.to_string());
     entry.leaf_if("transaction-id", stated(&line.transaction));
     entry.leaf_if("user", stated(&line.user));

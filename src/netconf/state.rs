@@ -143,6 +143,7 @@ pub(crate) struct MemberProgress {
 /// One line of the commit history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HistoryLine {
+    pub(crate) number: u64,
     pub(crate) revision: u64,
     pub(crate) transaction: String,
     pub(crate) user: String,

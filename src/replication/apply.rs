@@ -322,6 +322,7 @@ fn seat(state: &mut State, request: &RequestHead, change: &Seat) -> Applied {
 /// A line of the history for what makes no revision.
 fn note(state: &mut State, request: &RequestHead, comment: String) {
     let line = Committed {
+        number: 0,
         revision: state.revision,
         txid: None,
         session: request.session.map(|session| session.id),
@@ -420,6 +421,7 @@ fn decide(
     // The history forgets its oldest lines, whatever their origins have closed; this is dropped by the floor alone.
     state.control.insert(request.txid);
     state.record(Committed {
+        number: 0,
         revision: state.revision,
         txid: Some(request.txid),
         session: request.session.map(|session| session.id),

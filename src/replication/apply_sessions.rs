@@ -72,6 +72,7 @@ pub(super) fn release(
         state.next_revision(before.clone(), 0);
         effect.revision = Some((state.revision, before));
         state.record(Committed {
+            number: 0,
             revision: state.revision,
             txid: None,
             session: Some(session.id),

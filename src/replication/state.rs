@@ -104,6 +104,9 @@ pub(crate) struct Token {
 /// One line of the commit history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Committed {
+    /// Counts the lines from 1; `State::record` gives it. Several lines can be of one revision.
+    pub(crate) number: u64,
+    /// What it made, or what was in force.
     pub(crate) revision: Revision,
     pub(crate) txid: Option<TxId>,
     pub(crate) session: Option<SessionId>,
@@ -273,7 +276,8 @@ impl State {
     }
 
     /// Adds a line to the history and forgets the oldest beyond the limit, with its outcome.
-    pub(crate) fn record(&mut self, line: Committed) {
+    pub(crate) fn record(&mut self, mut line: Committed) {
+        line.number = self.history.back().map_or(1, |last| last.number.saturating_add(1));
         if let Some(txid) = line.txid {
             self.outcomes.insert(txid, line.revision);
         }

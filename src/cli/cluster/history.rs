@@ -9,6 +9,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Commit {
+    number: u64,
     revision: u64,
     transaction_id: Option<String>,
     user: Option<String>,
@@ -31,7 +32,7 @@ pub(super) fn text(client: &mut Client, limit: usize, json: bool) -> anyhow::Res
 
 fn newest(history: &Element, limit: usize) -> Vec<Commit> {
     let mut commits: Vec<Commit> = history.all("commit").map(Commit::of).collect();
-    commits.sort_by_key(|commit| std::cmp::Reverse(commit.revision));
+    commits.sort_by_key(|commit| std::cmp::Reverse(commit.number));
     commits.truncate(limit);
     commits
 }
@@ -57,6 +58,7 @@ impl Commit {
     fn of(commit: &Element) -> Self {
         let text = |name| commit.value(name).map(str::to_owned);
         Self {
+            number: commit.get("number").unwrap_or(0),
             revision: commit.get("revision").unwrap_or(0),
             transaction_id: text("transaction-id"),
             user: text("user"),
@@ -75,24 +77,25 @@ mod tests {
 
     #[test]
     fn the_newest_come_first() {
-        let commit = |revision: u64, more: &str| {
+        let commit = |number: u64, revision: u64, more: &str| {
             let time = "<time>2026-11-21T13:59:59Z</time>";
-            format!("<commit><revision>{revision}</revision>{time}{more}</commit>")
+            let number = format!("<number>{number}</number>");
+            format!("<commit>{number}<revision>{revision}</revision>{time}{more}</commit>")
         };
         let client = "<user>fred</user><session-id>7</session-id><origin>n1</origin>\
                       <transaction-id>1.2.3</transaction-id>";
         let history = format!(
             "<commit-history>{}{}{}</commit-history>",
-            commit(8, ""),
-            commit(9, client),
-            commit(10, "<comment>rolled back after the timeout</comment>"),
+            commit(9, 8, ""),
+            commit(10, 9, client),
+            commit(11, 9, "<comment>policy majority</comment>"),
         );
         let commits = newest(&Element::parse(history.as_bytes()).unwrap(), 2);
         assert_eq!(
             table(&commits),
             "\
 REVISION  TIME                  USER  SESSION  AT  TRANSACTION  COMMENT
-10        2026-11-21T13:59:59Z                                  rolled back after the timeout
+9         2026-11-21T13:59:59Z                                  policy majority
 9         2026-11-21T13:59:59Z  fred  7        n1  1.2.3
 "
         );

@@ -30,10 +30,12 @@ fn progress(matched: u64, lag: u64, state: &'static str) -> Option<MemberProgres
     Some(MemberProgress { matched, lag, state })
 }
 
-fn line(revision: u64) -> HistoryLine {
+/// The last two are of one revision.
+fn line(number: u64) -> HistoryLine {
     HistoryLine {
-        revision,
-        transaction: format!("1.2.{revision}"),
+        number,
+        revision: number.min(9),
+        transaction: format!("1.2.{number}"),
         user: "fred".to_owned(),
         session: Some(SessionId(7)),
         at: WallTime(951_782_400_000),
@@ -127,10 +129,10 @@ fn a_leader_shows_everything() {
          <voting>false</voting><active>false</active><last-contact>12</last-contact>\
          <progress><match-index>7</match-index><lag>13</lag><state>snapshot</state></progress>\
          </member></cluster-state><commit-history xmlns=\"urn:quorate:cluster\">"
-            + &[8, 9, 10]
-                .map(|revision| format!(
-                    "<commit><revision>{revision}</revision>\
-                 <transaction-id>1.2.{revision}</transaction-id><user>fred</user>\
+            + &[(8, 8), (9, 9), (10, 9)]
+                .map(|(number, revision)| format!(
+                    "<commit><number>{number}</number><revision>{revision}</revision>\
+                 <transaction-id>1.2.{number}</transaction-id><user>fred</user>\
                  <session-id>7</session-id><time>2000-02-29T00:00:00Z</time><origin>n1</origin>\
                  </commit>"
                 ))

@@ -14,8 +14,8 @@ which a property does not hold ends it, with the command that repeats it. Exit s
   --from S        the first seed (default 0)
   --nodes N       nodes of a world (default: 1 or 5 in each tenth world, otherwise 3)
   --trace         shows everything that happens
-  --planted NAME  takes a rule away: then a world is looked for that notices it, and the exit
-                  status is 1 if there is none";
+  --planted NAME  takes a rule away, or several as ONE+OTHER: then a world is looked for that
+                  notices it, and the exit status is 1 if there is none";
 
 struct Arguments {
     seeds: u64,

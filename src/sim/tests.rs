@@ -140,6 +140,7 @@ fn planted_bugs_of_leaders_are_found() {
     for (rules, seeds, by) in [
         ("no-op-first", (0, 20), &["S14"][..]),
         ("head-ends", (0, 40), &["S12", "L2"][..]),
+        ("to-one-term", (929, 1000), &["S12"][..]),
         ("requests-known", (32, 120), &["S12"][..]),
         ("members-before-ok", (0, 20), &["S2", "S8"][..]),
         ("old-leases-count", (76, 120), &["S8"][..]),

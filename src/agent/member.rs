@@ -7,6 +7,7 @@ use super::slot::{Registration, changed_paths, concerns};
 use crate::api::hook::{Call, CallId, HookAnswer, HookCall, ParticipantId, Proposed};
 use crate::base::ids::{Incarnation, Revision, SessionId, Term};
 use crate::base::limits::PREPARE_LEASE_MS;
+use crate::base::policy::Policy;
 use crate::base::rules::Rule;
 use crate::base::time::{Now, Timestamp};
 use crate::replication::apply::data_digest;
@@ -122,12 +123,16 @@ impl Agent {
         let before = self.state.shared.clone();
         if data_digest(&before, &self.parameters.schema) != base_digest {
             // Nobody here can be asked about other data than they know. Whether this member's are wrong or the leader's is
-            // seen by all when the change is in the log (PROTOCOL F36): so it has to get there.
-            tracing::error!(
-                revision = base.0,
-                "the leader asks about other data than those of this member"
-            );
-            return self.say(now, from, (term, slot, ask), Verdict::Yes);
+            // seen by all when the change is in the log (PROTOCOL F36): so it has to get there, unless everybody's word
+            // is needed for that.
+            let reason = "the leader asks about other data than those of this member";
+            tracing::error!(revision = base.0, reason);
+            let verdict = if self.state.policy == Policy::FullySynchronous {
+                Verdict::No { participant: String::new(), reason: reason.to_owned() }
+            } else {
+                Verdict::Yes
+            };
+            return self.say(now, from, (term, slot, ask), verdict);
         }
         let after = decode_diff(&diff, &*self.parameters.schema, before.seed)
             .map_err(|error| error.to_string())

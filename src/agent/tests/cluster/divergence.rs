@@ -140,6 +140,22 @@ fn a_member_with_other_data_is_not_asked_what_its_participants_say_and_the_log_t
 }
 
 #[test]
+fn under_fully_synchronous_nothing_is_decided_without_a_member_that_cannot_be_asked() {
+    let mut cluster = Cluster::with(3, |id| vec![registration(u32::try_from(id).unwrap(), 1)]);
+    let (leader, follower) = (cluster.leader(), cluster.follower());
+    let at = cluster.open(leader);
+    let policy = ClusterRequest::SetPolicy { policy: Policy::FullySynchronous };
+    let reply = cluster.cluster(at, policy);
+    cluster.wait(300);
+    assert_eq!(cluster.answer(leader, reply), Some(Answer::Ok));
+    cluster.corrupt(follower);
+    let reply = cluster.begin(at, cluster.set(Datastore::Running, "a", Some("1")));
+    cluster.wait(300);
+    let Some(Answer::Errors(errors)) = cluster.answer(leader, reply) else { panic!("not refused") };
+    assert!(errors[0].message.contains("other data than those of this member"), "{errors:?}");
+}
+
+#[test]
 fn who_has_heard_of_a_majority_before_it_finds_out_is_a_part_of_that_majority() {
     let mut cluster = Cluster::new(3);
     let (leader, first) = (cluster.leader(), cluster.follower());

@@ -126,9 +126,11 @@ impl Asked {
         })
     }
 
-    /// What a member asks; `None` if this node does not know the revision that it stands on (yet, or any more), or if
-    /// it cannot be read.
-    pub(super) fn from_wire(agent: &Agent, request: TxRequest) -> Option<Self> {
+    /// What a member asks; none if this node does not know the revision that it stands on (yet, or any more).
+    ///
+    /// # Errors
+    /// If it cannot be read, or does not fit the data here: one of the two has other data than the log makes.
+    pub(super) fn from_wire(agent: &Agent, request: TxRequest) -> Result<Option<Self>, String> {
         let schema = &*agent.parameters.schema;
         let seed = agent.state.shared.seed;
         let content = match request.body {
@@ -142,8 +144,9 @@ impl Asked {
             }
             RequestBody::Candidate(change) => {
                 let CandidateChange { base, diff, footprint, ask, confirms } = *change;
-                let tree = agent.tree_at(base)?;
-                let changed = decode_diff(&diff, schema, seed).ok()?.apply(&tree).ok()?;
+                let Some(tree) = agent.tree_at(base) else { return Ok(None) };
+                let diff = decode_diff(&diff, schema, seed).map_err(|error| error.to_string())?;
+                let changed = diff.apply(&tree).map_err(|error| error.to_string())?;
                 let candidate = Box::new(Candidate::from_parts(base, tree, changed, footprint));
                 Content::of(Change::Candidate { candidate, ask, confirms })
             }
@@ -155,7 +158,7 @@ impl Asked {
             RequestBody::Control(control) => Content::Control(control),
         };
         let TxRequest { head, held, test_only, comment, .. } = request;
-        Some(Self { head, held, test_only, comment, content })
+        Ok(Some(Self { head, held, test_only, comment, content }))
     }
 }
 
@@ -187,8 +190,8 @@ fn tree_bytes(tree: &Tree, schema: &Schema) -> Vec<u8> {
     bytes
 }
 
-fn decode_tree(bytes: &[u8], schema: &Schema, seed: Seed) -> Option<Tree> {
+fn decode_tree(bytes: &[u8], schema: &Schema, seed: Seed) -> Result<Tree, String> {
     let mut decoder = TreeDecoder::new(schema, seed);
-    decoder.push(bytes).ok()?;
-    decoder.finish().ok()
+    let pushed = decoder.push(bytes);
+    pushed.and_then(|()| decoder.finish()).map_err(|error| error.to_string())
 }

@@ -116,11 +116,15 @@ impl Agent {
             }
             return;
         }
-        // What stands on a revision that is not known here yet is sent again.
-        if let Some(asked) = Asked::from_wire(self, request) {
-            self.lead(now, asked);
-        } else {
-            tracing::debug!(%txid, "a request cannot be evaluated here now");
+        match Asked::from_wire(self, request) {
+            Ok(Some(asked)) => self.lead(now, asked),
+            // What stands on a revision that is not known here yet is sent again.
+            Ok(None) => tracing::debug!(%txid, "a request cannot be evaluated here now"),
+            Err(reason) => {
+                tracing::error!(%txid, reason, "a member asks for what does not fit the data here");
+                let message = format!("the change does not fit the data of the leader: {reason}");
+                self.abort(now, txid, vec![fault::operation_failed(message)]);
+            }
         }
     }
 

@@ -155,6 +155,23 @@ fn under_fully_synchronous_nothing_is_decided_without_a_member_that_cannot_be_as
     assert!(errors[0].message.contains("other data than those of this member"), "{errors:?}");
 }
 
+/// The candidate changes what only this member has.
+#[test]
+fn a_candidate_on_other_data_than_the_leaders_is_refused() {
+    let mut cluster = Cluster::new(3);
+    let (leader, follower) = (cluster.leader(), cluster.follower());
+    let at = cluster.open(leader);
+    cluster.ok(at, cluster.set(Datastore::Running, "b", Some("right")));
+    cluster.corrupt(follower);
+    let at = cluster.open(follower);
+    cluster.ok(at, Request::DiscardChanges);
+    cluster.ok(at, cluster.set(Datastore::Candidate, "b", Some("new")));
+    let reply = cluster.begin(at, commit(None));
+    cluster.wait(1_000);
+    let Some(Answer::Errors(errors)) = cluster.answer(follower, reply) else { panic!("no answer") };
+    assert!(errors[0].message.contains("does not fit the data of the leader"), "{errors:?}");
+}
+
 #[test]
 fn who_has_heard_of_a_majority_before_it_finds_out_is_a_part_of_that_majority() {
     let mut cluster = Cluster::new(3);

@@ -55,6 +55,7 @@ impl Agent {
         let before = std::mem::replace(&mut self.state, state);
         let is_rebuilt = self.is_rebuilt(now);
         self.applied = meta.position.index;
+        self.received = meta.position.index;
         self.applied_term = meta.position.term;
         self.node.advance_applied(meta.position.index);
         self.end_prepared_before(meta.position.term);

@@ -73,6 +73,7 @@ impl Agent {
         });
         self.abort_prepared();
         self.stop_leading(now);
+        self.doubt_applied(now, index);
         let claim = Claim { index, found };
         self.divergence = Some(Divergence { claim, held: VecDeque::new(), say_at: now.monotonic });
         self.view_is_stale = true;
@@ -83,7 +84,9 @@ impl Agent {
         if self.state.member(from).is_none() {
             return;
         }
-        let heard = Heard { claim, at: now.monotonic, stands: true };
+        // Who says again what a majority went on with may serve; it is asked like any other.
+        let stands = self.passed.is_none_or(|(passed, _)| passed != claim);
+        let heard = Heard { claim, at: now.monotonic, stands };
         let before = self.claims.insert(from, heard);
         if before.is_none_or(|known| known.claim != claim) {
             let Claim { index, found } = claim;
@@ -93,13 +96,11 @@ impl Agent {
         if self.divergence.is_none()
             && let Some((passed, said)) = self.passed
             && passed == claim
+            && now.monotonic.ms_since(said) >= DIVERGED_AGAIN_MS / 2
         {
             // It has not heard that others have found the same, and who is wrong may not have heard it either.
-            if now.monotonic.ms_since(said) >= DIVERGED_AGAIN_MS / 2 {
-                self.passed = Some((claim, now.monotonic));
-                self.say_claim(claim);
-            }
-            return;
+            self.passed = Some((claim, now.monotonic));
+            self.say_claim(claim);
         }
         let decides = self.leading_term().is_some() && self.divergence.is_none();
         if decides && claim.index <= self.applied && self.log_prevails(now, claim.index) {
@@ -135,8 +136,10 @@ impl Agent {
         let own = self.divergence.as_ref().map(|own| own.claim);
         match (own, self.claim_of_majority(now)) {
             (Some(own), Some(claim)) if own == claim => return self.go_on_with(now, claim),
+            // What a snapshot of the others stands for is as they have it.
             (None, Some(claim))
                 if claim.index <= self.applied
+                    && claim.index > self.received
                     && self.passed.is_none_or(|(passed, _)| passed != claim) =>
             {
                 let found = data_digest(&self.state.shared, &self.parameters.schema);
@@ -159,6 +162,15 @@ impl Agent {
             tracing::warn!(%to, "leadership goes to a member that can apply the log");
             // It is tried again with the next word.
             self.node.transfer_leader(to).unwrap_or_default();
+        }
+    }
+
+    /// A member may lead: where this one leads, and should not, it tries to give that away at once.
+    pub(super) fn may_give_leadership_away(&mut self, now: Now) {
+        if self.node.is_leader()
+            && let Some(own) = &mut self.divergence
+        {
+            own.say_at = now.monotonic;
         }
     }
 

@@ -120,12 +120,19 @@ impl Agent {
             Ok(Some(asked)) => self.lead(now, asked),
             // What stands on a revision that is not known here yet is sent again.
             Ok(None) => tracing::debug!(%txid, "a request cannot be evaluated here now"),
+            Err(_) if self.leading.known.contains_key(&txid) || self.has_outcome(txid) => {}
             Err(reason) => {
                 tracing::error!(%txid, reason, "a member asks for what does not fit the data here");
                 let message = format!("the change does not fit the data of the leader: {reason}");
                 self.abort(now, txid, vec![fault::operation_failed(message)]);
             }
         }
+    }
+
+    /// It is committed, or on its way into the log.
+    fn has_outcome(&self, txid: TxId) -> bool {
+        let head = self.head.state();
+        head.is_some_and(|head| head.outcomes.contains_key(&txid) || head.control.contains(&txid))
     }
 
     /// The first entry of this term is applied: what came before that has its turn.

@@ -124,10 +124,12 @@ impl Agent {
         if data_digest(&before, &self.parameters.schema) != base_digest {
             // Nobody here can be asked about other data than they know. Whether this member's are wrong or the leader's is
             // seen by all when the change is in the log (PROTOCOL F36): so it has to get there, unless everybody's word
-            // is needed for that.
+            // is needed for that, or it is not going there.
             let reason = "the leader asks about other data than those of this member";
             tracing::error!(revision = base.0, reason);
-            let verdict = if self.state.policy == Policy::FullySynchronous {
+            let refuses =
+                self.state.policy == Policy::FullySynchronous || ask == PrepareAsk::Validate;
+            let verdict = if refuses {
                 Verdict::No { participant: String::new(), reason: reason.to_owned() }
             } else {
                 Verdict::Yes

@@ -163,6 +163,8 @@ pub(crate) struct Agent {
     rebuilt_at: Option<Timestamp>,
     /// When a quarantined member says so again.
     say_quarantined_at: Timestamp,
+    /// The last snapshot that a member has sent since the start: up to there the data are those of the others.
+    received: LogIndex,
     /// What a majority went on with last, and when this member said so.
     passed: Option<(Claim, Timestamp)>,
     /// The digest with which a majority goes on, for the entry that is applied next.
@@ -224,6 +226,7 @@ impl Agent {
             claims: BTreeMap::new(),
             rebuilt_at: None,
             say_quarantined_at: Timestamp::default(),
+            received: LogIndex(0),
             passed: None,
             settled: None,
             incoming: None,

@@ -315,6 +315,15 @@ impl Agent {
         self.await_ack(now, Ack { txid, index, until });
     }
 
+    /// What this node has applied from the entry `index` on may not be what the others made of it.
+    pub(super) fn doubt_applied(&mut self, now: Now, index: LogIndex) {
+        let is_doubtful = |pending: &Pending| matches!(pending.stage, Stage::Applied(applied, _) if applied >= index);
+        let doubtful = self.pending.iter().filter(|(_, own)| is_doubtful(own));
+        for txid in doubtful.map(|(txid, _)| *txid).collect::<Vec<TxId>>() {
+            self.fail(now, txid, vec![fault::outcome_unknown(txid)]);
+        }
+    }
+
     /// Asks whoever leads to say when the members have applied a commit.
     fn await_ack(&mut self, now: Now, ack: Ack) {
         if self.node.is_leader() {

@@ -249,8 +249,10 @@ impl Agent {
     /// A member lives and wants a lease.
     pub(super) fn heard_keepalive(&mut self, now: Now, from: Incarnation, keepalive: &Keepalive) {
         // One whose data diverged says nothing of the kind.
-        if let Some(heard) = self.claims.get_mut(&from) {
-            heard.stands = false;
+        if let Some(heard) = self.claims.get_mut(&from)
+            && std::mem::take(&mut heard.stands)
+        {
+            self.may_give_leadership_away(now);
         }
         if self.leading_term().is_none() || self.state.member(from).is_none() {
             return;

@@ -240,6 +240,8 @@ impl Engine {
             PeerEvent::SnapshotArrived(arrived) => {
                 let Arrived { from, meta, state, frame } = *arrived;
                 let index = meta.position.index;
+                // The node has it: it need not write the same one again.
+                self.schedule.is_there(index, 0, self.log.bytes());
                 self.agent.snapshot_arrived(now, from, (meta, state), &frame);
                 return Some(index);
             }

@@ -368,15 +368,21 @@ fn a_damaged_or_newer_identity_is_refused_in_clear_words() {
         let error = Identity::read(&damaged).unwrap_err();
         assert!(matches!(error, IdentityError::Corrupt { .. }), "bit {bit}");
     }
-    disk.change("identity", |bytes| {
-        bytes[8] = 2;
-        let crc = crc32fast::hash(&bytes[..12]).to_le_bytes();
-        bytes[12..16].copy_from_slice(&crc);
-        bytes[20..].fill(9);
-    });
-    let error = Identity::start(&disk, 1).unwrap_err();
-    assert!(matches!(error, IdentityError::Newer { found: 2 }));
-    assert!(error.to_string().contains("this program knows formats up to 1"));
+    let of_format = |format| {
+        disk.change("identity", |bytes| {
+            bytes[8] = format;
+            let crc = crc32fast::hash(&bytes[..12]).to_le_bytes();
+            bytes[12..16].copy_from_slice(&crc);
+            bytes[20..].fill(9);
+        });
+        Identity::start(&disk, 1).unwrap_err()
+    };
+    let error = of_format(3);
+    assert!(matches!(error, IdentityError::Newer { found: 3 }));
+    assert!(error.to_string().contains("this program knows formats up to 2"));
+    let error = of_format(1);
+    assert!(matches!(error, IdentityError::Older { found: 1 }));
+    assert!(error.to_string().contains("this program reads 2"));
 }
 
 #[test]

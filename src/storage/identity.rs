@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 const FILE: &str = "identity";
 const MAGIC: [u8; 8] = *b"QUORATE\n";
 /// The form of the data directory as a whole. An older program refuses a newer one.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Bytes of the file: it is far smaller.
 const BYTES_MAX: u64 = 1 << 16;
 
@@ -41,6 +41,15 @@ pub(crate) enum IdentityError {
          wrote it, or a later one"
     )]
     Newer {
+        /// The format.
+        found: u32,
+    },
+    /// A version before the first release wrote it.
+    #[error(
+        "the data directory has format {found}, this program reads {FORMAT}: take the configuration out with the version \
+         that wrote it, and begin with an empty directory"
+    )]
+    Older {
         /// The format.
         found: u32,
     },
@@ -130,6 +139,9 @@ fn decode(bytes: &[u8]) -> Result<Identity, IdentityError> {
     };
     if format > FORMAT {
         return Err(IdentityError::Newer { found: format });
+    }
+    if format < FORMAT {
+        return Err(IdentityError::Older { found: format });
     }
     let length = take_u32(&mut input).map(|length| usize_of(u64::from(length)));
     let crc = take_u32(&mut input);

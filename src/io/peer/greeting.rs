@@ -6,9 +6,9 @@ use crate::replication::message::Lane;
 use serde::{Deserialize, Serialize};
 
 /// The newest form of messages, entries and snapshots that this program knows.
-pub(super) const FEATURE_LEVEL: u32 = 1;
+pub(super) const FEATURE_LEVEL: u32 = 2;
 /// The oldest that it can still use.
-pub(super) const FEATURE_LEVEL_MIN: u32 = 1;
+pub(super) const FEATURE_LEVEL_MIN: u32 = 2;
 
 /// The first frame. Postcard: fields and variants are only added at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

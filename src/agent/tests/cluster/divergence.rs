@@ -77,14 +77,26 @@ fn a_leader_alone_with_its_data_gives_leadership_away_and_takes_those_of_the_oth
     let at = cluster.open(leader);
     cluster.ok(at, cluster.set(Datastore::Running, "a", Some("1")));
     cluster.corrupt(leader);
-    cluster.begin(at, cluster.set(Datastore::Running, "a", Some("2")));
+    let reply = cluster.begin(at, cluster.set(Datastore::Running, "a", Some("2")));
     cluster.wait(5_000);
     assert_ne!(cluster.leader(), leader);
+    assert!(!cluster.running(leader).contains("a=2"), "nobody has it");
+    assert!(matches!(cluster.answer(leader, reply), Some(Answer::Errors(_))), "and it is not ok");
     for id in cluster.nodes.keys() {
         assert_eq!(cluster.phase(*id), NodePhase::Ready, "node {id}");
     }
     // What stood on the wrong data has no effect, or was decided again on the right ones.
     assert!(!cluster.running(leader).contains("wrong"));
+    // It has the data of the others: that they say again what they went on with is no news for it.
+    let follower = *cluster.nodes.keys().find(|id| **id != leader).unwrap();
+    let DivergedData { index, found, .. } =
+        cluster.nodes.get_mut(&follower).unwrap().diverged.take().expect("it is kept");
+    let now = cluster.now();
+    for id in cluster.nodes.keys().copied().filter(|id| *id != leader).collect::<Vec<_>>() {
+        let agent = &mut cluster.nodes.get_mut(&leader).unwrap().agent;
+        agent.peer(now, Incarnation(id), PeerMessage::Diverged { index, found });
+    }
+    assert_eq!(cluster.phase(leader), NodePhase::Ready);
     let at = cluster.open(leader);
     cluster.ok(at, cluster.set(Datastore::Running, "a", Some("3")));
     cluster.everywhere("a=3");

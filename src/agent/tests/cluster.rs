@@ -2,10 +2,12 @@
 //!
 //! Faults are the simulator's; here stands what every operation means in a cluster.
 
+mod confirmed;
 mod divergence;
 mod kill;
 mod late;
 mod membership;
+mod outcomes;
 mod quarantine;
 mod reads;
 mod votes;
@@ -379,101 +381,6 @@ fn what_is_too_much_for_one_transaction_is_refused_and_long_ones_below_are_every
 }
 
 #[test]
-fn a_lock_on_one_node_holds_on_all_and_ends_with_its_session() {
-    let mut cluster = Cluster::new(3);
-    let (one, two) = (cluster.open(1), cluster.open(2));
-    let lock = || Request::Lock { target: Datastore::Running };
-    cluster.ok(one, lock());
-    let denied = cluster.error(two, lock());
-    assert_eq!(
-        (denied.tag, denied.info),
-        (ErrorTag::LockDenied, vec![ErrorInfo::SessionId(one.1.id.0)])
-    );
-    let edit = cluster.set(Datastore::Running, "a", Some("x"));
-    assert_eq!(cluster.error(two, edit.clone()).tag, ErrorTag::InUse);
-    cluster.ok(one, edit.clone());
-    cluster.send(1, SessionEvent::Ended(one.1));
-    cluster.ok(two, edit);
-    cluster.ok(two, lock());
-}
-
-#[test]
-fn a_confirmed_commit_is_confirmed_on_another_node_or_rolled_back_everywhere() {
-    let mut cluster = Cluster::new(3);
-    let (one, two) = (cluster.open(1), cluster.open(2));
-    for confirm in [true, false] {
-        let edit =
-            cluster.set(Datastore::Candidate, "a", Some(if confirm { "kept" } else { "tried" }));
-        cluster.ok(one, edit);
-        cluster.ok(one, confirmed(10, Some("IQ,d4668"), None));
-        if confirm {
-            cluster.ok(two, commit(Some("IQ,d4668")));
-        }
-        cluster.wait(12_000);
-        cluster.everywhere("a=kept");
-    }
-}
-
-#[test]
-fn a_confirmed_commit_survives_its_node_and_the_leader() {
-    let mut cluster = Cluster::new(3);
-    let leader = cluster.leader();
-    let at = cluster.open(leader);
-    let edit = cluster.set(Datastore::Candidate, "a", Some("tried"));
-    cluster.ok(at, edit);
-    cluster.ok(at, confirmed(20, Some("t"), None));
-    cluster.wait(5_000);
-    cluster.kill(leader);
-    cluster.wait(3_000);
-    let other = {
-        let id = cluster.follower();
-        cluster.open(id)
-    };
-    cluster.ok(other, commit(Some("t")));
-    cluster.wait(20_000);
-    cluster.everywhere("a=tried");
-}
-
-#[test]
-fn an_unconfirmed_commit_is_rolled_back_by_the_next_leader_and_not_before_its_time() {
-    let mut cluster = Cluster::new(3);
-    let leader = cluster.leader();
-    let at = cluster.open(leader);
-    let edit = cluster.set(Datastore::Candidate, "a", Some("tried"));
-    cluster.ok(at, edit);
-    cluster.ok(at, confirmed(20, Some("t"), None));
-    cluster.kill(leader);
-    cluster.wait(19_900);
-    cluster.everywhere("a=tried");
-    cluster.wait(500);
-    cluster.everywhere("");
-}
-
-#[test]
-fn an_unconfirmed_commit_without_a_token_ends_when_its_node_starts_again() {
-    for (persist, left) in [(Some("t"), "a=tried"), (None, "")] {
-        let mut cluster = Cluster::new(3);
-        let (leader, origin) = (cluster.leader(), cluster.follower());
-        let at = cluster.open(origin);
-        let edit = cluster.set(Datastore::Candidate, "a", Some("tried"));
-        cluster.ok(at, edit);
-        cluster.ok(at, confirmed(600, persist, None));
-        cluster.kill(origin);
-        cluster.everywhere("a=tried");
-        let up = Body::NodeUp {
-            incarnation: Incarnation(origin),
-            boot: Boot { counter: 2, nonce: 9 },
-            name: format!("node-{origin}"),
-            address: String::new(),
-            participants: Vec::new(),
-        };
-        cluster.nodes.get_mut(&leader).unwrap().agent.propose(up).unwrap();
-        cluster.wait(100);
-        cluster.everywhere(left);
-    }
-}
-
-#[test]
 fn what_a_dead_leader_had_acknowledged_is_there_and_writes_go_on() {
     let mut cluster = Cluster::new(3);
     let leader = cluster.leader();
@@ -565,42 +472,6 @@ fn running_becomes_again_what_it_was_at_a_revision() {
     let reply = cluster.cluster(at, ClusterRequest::Rollback { revision: 99 });
     let Some(Answer::Errors(errors)) = cluster.answer(at.0, reply) else { panic!("no errors") };
     assert_eq!(errors[0].tag, ErrorTag::InvalidValue);
-}
-
-#[test]
-fn the_outcome_of_a_commit_is_found_on_every_node() {
-    let mut cluster = Cluster::new(3);
-    let at = {
-        let id = cluster.follower();
-        cluster.open(id)
-    };
-    let edit = cluster.set(Datastore::Running, "a", Some("x"));
-    cluster.ok(at, edit);
-    let line = cluster.nodes[&at.0].view.as_ref().unwrap().cluster.history[0].clone();
-    let by_message = TransactionName::Message { session: at.1.id, message_id: "1".to_owned() };
-    for id in 1..=3 {
-        let asking = cluster.open(id);
-        for transaction in [TransactionName::Id(line.transaction.clone()), by_message.clone()] {
-            let reply = cluster.cluster(asking, ClusterRequest::Outcome { transaction });
-            let Some(Answer::Output(output)) = cluster.answer(id, reply) else { panic!("none") };
-            let expected = [("outcome", "committed".to_owned()), ("revision", "1".to_owned())];
-            assert_eq!(output, expected);
-        }
-    }
-}
-
-#[test]
-fn a_named_transaction_takes_place_once_whichever_node_hears_of_it_again() {
-    let mut cluster = Cluster::new(3);
-    let (one, two) = (cluster.open(1), cluster.open(2));
-    let add = |value: &str| set(&cluster.schema, Datastore::Running, "a", Some(value));
-    let (first, between) = (add("first"), add("between"));
-    cluster.named = Some("change-7".to_owned());
-    cluster.ok(one, first.clone());
-    cluster.ok(one, between);
-    cluster.named = Some("change-7".to_owned());
-    cluster.ok(two, first);
-    cluster.everywhere("a=between");
 }
 
 #[test]
